@@ -1,0 +1,41 @@
+/** Owns `npm run bench`: compiles the benchmarks, runs them one after the other, prints each figure beside its peer's. */
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { build, installPackages, root, run } from './prepare.mjs';
+
+installPackages();
+build();
+run('npx', ['--no-install', 'tsc', '-p', 'tsconfig.bench.json']);
+
+const folder = join(root, 'dist-bench', 'bench');
+const wanted = process.argv.slice(2);
+const names = readdirSync(folder)
+  .filter((file) => file.endsWith('.js') && file !== 'result.js')
+  .map((file) => file.slice(0, -3))
+  .filter((name) => wanted.length === 0 || wanted.includes(name));
+
+console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}`);
+console.log('Ratios travel, absolute times do not: compare the ratio, not the numbers of two machines.\n');
+const all = [];
+for (const name of names) {
+  const module = await import(join(folder, `${name}.js`));
+  if (typeof module.run !== 'function') continue;
+  console.log(`## ${name}`);
+  for (const result of await module.run()) {
+    all.push({ bench: name, ...result });
+    const peer =
+      result.peer === undefined ? '' : ` | peer ${figure(result.peer)} | ratio ${figure(result.ratio)}`;
+    console.log(`${result.name}: ${figure(result.ours)} ${result.unit}${peer}`);
+    console.log(`    ${result.method}`);
+  }
+  console.log('');
+}
+mkdirSync(join(root, 'dist-bench'), { recursive: true });
+writeFileSync(join(root, 'dist-bench', 'results.json'), `${JSON.stringify(all, null, 2)}\n`);
+
+function figure(value) {
+  if (typeof value !== 'number') return String(value);
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
+process.exit(0);
