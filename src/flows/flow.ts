@@ -29,6 +29,7 @@ export interface Flow {
   readonly statuses: readonly string[];
   /** Expected moves as `from>to`; undefined means that every move is expected. Inserts and deletes are always expected. */
   readonly moves: ReadonlySet<string> | undefined;
+  /** Longest expected time in a status, in milliseconds. */
   readonly limits: ReadonlyMap<string, Partial<Record<LimitSeverity, number>>>;
   readonly reason: { readonly column: string; readonly values: readonly string[] } | undefined;
 }
@@ -53,4 +54,10 @@ export function statusLabel(flow: Pick<Flow, 'statuses'>, raw: string): string {
 /** All values the `status` label of a flow can take, overflow included. */
 export function statusLabels(flow: Pick<Flow, 'statuses'>): readonly string[] {
   return [...flow.statuses, OTHER];
+}
+
+/** The limit that an item of this status reaches first, in milliseconds. */
+export function tightestLimitMs(flow: Pick<Flow, 'limits'>, status: string): number | undefined {
+  const limit = flow.limits.get(status);
+  return limit?.warning ?? limit?.critical;
 }
