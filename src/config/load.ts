@@ -1,0 +1,158 @@
+/** Owns the way from file, environment and command line to one checked configuration. */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parseDatabaseUrl } from './database-url.js';
+import { type ConfigDocument, readDocument } from './document.js';
+import {
+  CONFIG_VARIABLE,
+  type Environment,
+  FAILPOINT_VARIABLE,
+  type Override,
+  readEnvironment,
+} from './environment.js';
+import { isMap } from './fields.js';
+import { type Flags, NO_FLAGS } from './flags.js';
+import { problemsOf, type WhereOf } from './issues.js';
+import { bad, ConfigError, isDatabase, type Parsed } from './problem.js';
+import { configSchema } from './schema.js';
+import type { Secret } from './secret.js';
+import { readSecretFile } from './secret-file.js';
+import { assemble, type ValidConfig } from './valid-config.js';
+
+/** The file that is read when nothing names one and it exists. */
+export const DEFAULT_FILE = 'flowgauge.yml';
+const MAX_BYTES = 1_048_576;
+
+export interface LoadOptions {
+  /** Wins over `flags.configFile` and the environment. */
+  readonly file?: string;
+  readonly env: Environment;
+  readonly flags?: Flags;
+}
+
+/**
+ * Reads and checks everything; throws ConfigError with all problems. Flags win over the environment, the
+ * environment over the file, the file over the defaults. Without any file the environment alone is enough.
+ */
+export function loadConfig({ file, env, flags = NO_FLAGS }: LoadOptions): ValidConfig {
+  const named = file ?? flags.configFile ?? (env[CONFIG_VARIABLE]?.trim() || undefined);
+  const path = named ?? DEFAULT_FILE;
+  const read = readText(path);
+  if (read.ok)
+    return parseConfig(read.value, { fileName: path, directory: dirname(resolve(path)), env, flags });
+  if (named === undefined && read.what === MISSING) return parseConfig('', { fileName: path, env, flags });
+  throw new ConfigError([
+    { path: '(file)', where: path, value: undefined, what: read.what, remedy: read.remedy },
+  ]);
+}
+
+export interface ParseOptions {
+  /** How messages call the text. */
+  readonly fileName?: string;
+  /** Where relative paths of the file begin; the working directory by default. */
+  readonly directory?: string;
+  readonly env: Environment;
+  readonly flags?: Flags;
+}
+
+/** Like `loadConfig`, for a text that was read already. Reads the secret files that the text names. */
+export function parseConfig(text: string, options: ParseOptions): ValidConfig {
+  const { fileName = DEFAULT_FILE, directory = '.', env, flags = NO_FLAGS } = options;
+  const document = readDocument(text, fileName);
+  const environment = readEnvironment(env);
+  const early = [...document.problems, ...environment.problems];
+  // A broken text would be checked as an empty one, and each of its keys reported as missing.
+  if (document.problems.length > 0) throw new ConfigError(early);
+
+  const overrides = [...environment.overrides, ...flags.overrides];
+  const tree = withOverrides(document.tree, overrides);
+  const whereOf = locator(document, overrides, fileName);
+  const result = configSchema.safeParse(tree);
+  const problems = [...early, ...problemsOf(result.error?.issues ?? [], tree, whereOf)];
+
+  const secrets = (['source', 'store'] as const).map((section) => {
+    const path = [section, 'url_file'];
+    const name = isMap(tree) && isMap(tree[section]) ? tree[section].url_file : undefined;
+    const refused = problems.some(({ path: faulty }) => faulty === section || faulty === path.join('.'));
+    if (typeof name !== 'string' || refused) return undefined;
+    const fromFile = !overrides.some((override) => samePath(override.path, path));
+    const parsed = readUrlFile(resolve(fromFile ? directory : '.', name));
+    if (parsed.ok) return parsed.value;
+    problems.push({
+      path: path.join('.'),
+      where: whereOf(path),
+      value: undefined,
+      what: parsed.what,
+      remedy: parsed.remedy,
+    });
+    return undefined;
+  });
+  if (!result.success || problems.length > 0) throw new ConfigError(problems);
+
+  const { source, store } = result.data;
+  return assemble(result.data, {
+    sourceUrl: source.url ?? secrets[0],
+    storeUrl: store.url ?? secrets[1],
+    embedded: store.embedded === undefined ? undefined : resolve(directory, store.embedded),
+    failpoint: env[FAILPOINT_VARIABLE]?.trim() || undefined,
+  });
+}
+
+const MISSING = 'does not exist';
+
+function readText(path: string): Parsed<string> {
+  try {
+    const bytes = readFileSync(path);
+    if (bytes.length > MAX_BYTES)
+      return bad('is larger than 1 MiB', 'Name the configuration, not a data file');
+    // Status names saved in another encoding would load as other names and silently match no row.
+    return { ok: true, value: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    if (code === 'ENOENT') return bad(MISSING, 'Create it, or name another one with --config.file');
+    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return bad('is not UTF-8', 'Save it as UTF-8');
+    return bad(`cannot be read (${code})`, 'Name a file that the user who runs flowgauge may read');
+  }
+}
+
+function readUrlFile(path: string): Parsed<Secret> {
+  const content = readSecretFile(path);
+  if (!content.ok) return content;
+  const url = parseDatabaseUrl(content.value);
+  return url.ok ? url : bad(`names a file whose text ${url.what}`, url.remedy);
+}
+
+/** A copy of the file's tree with the overrides in place. An overridden database replaces its whole section. */
+function withOverrides(tree: unknown, overrides: readonly Override[]): unknown {
+  if (!isMap(tree)) return tree;
+  const result: Record<string, unknown> = { ...tree };
+  const fresh = new Set<string>();
+  for (const { path, text } of overrides) {
+    const [section, key] = path as [string, string];
+    const replaces = isDatabase(path) && !fresh.has(section);
+    const old = replaces ? {} : (result[section] ?? {});
+    fresh.add(section);
+    // A section that is no map is reported as such; an override must not hide that.
+    if (isMap(old)) result[section] = { ...old, [key]: text };
+  }
+  return result;
+}
+
+function locator(document: ConfigDocument, overrides: readonly Override[], fileName: string): WhereOf {
+  return (path) => {
+    const override = overrides.findLast(
+      (candidate) => samePath(candidate.path, path) || (path.length === 1 && isReplaced(candidate, path[0])),
+    );
+    if (override !== undefined) return override.where;
+    const line = document.lineOf(path);
+    return line === undefined ? undefined : `${fileName}:${line}`;
+  };
+}
+
+function isReplaced({ path }: Override, section: PropertyKey | undefined): boolean {
+  return path[0] === section && isDatabase(path);
+}
+
+function samePath(left: readonly PropertyKey[], right: readonly PropertyKey[]): boolean {
+  return left.length === right.length && left.every((part, index) => part === right[index]);
+}

@@ -1,0 +1,153 @@
+/** Owns the checked configuration: its frozen shape, and the step from the file's keys to it. */
+
+import type { z } from 'zod';
+import type { CaptureMode, Flow } from '../flows/flow.js';
+import type { ListenAddress } from './listen-address.js';
+import type { configSchema } from './schema.js';
+import type { Secret } from './secret.js';
+import type { LOG_LEVELS } from './web-schema.js';
+
+declare const validated: unique symbol;
+
+/** A database: an address, or a directory in which Flowgauge runs one of its own. */
+export type DatabaseConfig =
+  | { readonly kind: 'url'; readonly url: Secret }
+  | { readonly kind: 'embedded' /** Absolute path. */; readonly directory: string };
+
+/** One watched table as configured; the catalog of the source fills in what is undefined. */
+export interface FlowConfig extends Omit<Flow, 'statuses' | 'reason'> {
+  /** Undefined: take them from the enum or CHECK constraint. */
+  readonly statuses: readonly string[] | undefined;
+  /** Times in a status, in milliseconds, by status and severity. */
+  readonly limits: Flow['limits'];
+  readonly reason: { readonly column: string; readonly values: readonly string[] | undefined } | undefined;
+  readonly capture: 'auto' | CaptureMode;
+  readonly pollIntervalMs: number;
+  readonly auditIntervalMs: number;
+}
+
+/** A configuration that was checked as a whole. Deep-frozen; only `parseConfig` and `loadConfig` make one. */
+export interface ValidConfig {
+  readonly [validated]: true;
+  readonly web: {
+    readonly listenAddress: ListenAddress;
+    readonly telemetryPath: string;
+    /** Without a slash at the end. */
+    readonly externalUrl: string | undefined;
+    readonly allowAnonymousRemote: boolean;
+  };
+  readonly log: { readonly level: (typeof LOG_LEVELS)[number] };
+  /** The watched database. */
+  readonly source: DatabaseConfig;
+  /** The database of our own tables: the very same object as `source` unless another one is configured. */
+  readonly store: DatabaseConfig;
+  readonly flows: readonly FlowConfig[];
+  readonly limits: { readonly seriesPerMetric: number; readonly seriesTotal: number };
+  readonly journal: {
+    readonly maxRows: number;
+    readonly readIntervalMinMs: number;
+    readonly readIntervalMaxMs: number;
+    /** Rows per read. */
+    readonly page: number;
+  };
+  /** Where to stop the process, in crash tests. */
+  readonly failpoint: string | undefined;
+}
+
+type Read = z.output<typeof configSchema>;
+
+/** What the file does not hold itself: resolved secrets and paths. */
+export interface Resolved {
+  readonly sourceUrl: Secret | undefined;
+  readonly storeUrl: Secret | undefined;
+  /** Absolute path. */
+  readonly embedded: string | undefined;
+  readonly failpoint: string | undefined;
+}
+
+/** Builds the frozen configuration from keys that were all accepted. */
+export function assemble(read: Read, resolved: Resolved): ValidConfig {
+  const source = databaseOf(resolved.sourceUrl, resolved.embedded);
+  const store =
+    resolved.storeUrl === undefined && resolved.embedded === undefined
+      ? source
+      : databaseOf(resolved.storeUrl, resolved.embedded);
+  const config = {
+    web: {
+      listenAddress: read.web.listen_address,
+      telemetryPath: read.web.telemetry_path,
+      externalUrl: read.web.external_url,
+      allowAnonymousRemote: read.web.allow_anonymous_remote,
+    },
+    log: { level: read.log.level },
+    source,
+    // Without a source of its own the embedded database is both, and both names must be one object.
+    store: source.kind === 'embedded' ? source : store,
+    flows: Object.entries(read.flows).map(([name, flow]) => flowOf(name, flow)),
+    limits: { seriesPerMetric: read.limits.series_per_metric, seriesTotal: read.limits.series_total },
+    journal: {
+      maxRows: read.journal.max_rows,
+      readIntervalMinMs: read.journal.read_interval_min,
+      readIntervalMaxMs: read.journal.read_interval_max,
+      page: read.journal.page,
+    },
+    failpoint: resolved.failpoint,
+  };
+  return deepFreeze(config) as ValidConfig;
+}
+
+function databaseOf(url: Secret | undefined, embedded: string | undefined): DatabaseConfig {
+  if (url !== undefined) return { kind: 'url', url };
+  if (embedded !== undefined) return { kind: 'embedded', directory: embedded };
+  throw new TypeError('a configuration without a database passed the check');
+}
+
+function flowOf(name: string, flow: Read['flows'][string]): FlowConfig {
+  return {
+    name,
+    table: flow.table,
+    key: flow.key,
+    status: flow.status,
+    createdAt: flow.created_at,
+    updatedAt: flow.updated_at,
+    movedAt: flow.moved_at,
+    repeats: flow.repeats,
+    statuses: flow.statuses,
+    moves: flow.moves === undefined ? undefined : new Set(flow.moves),
+    limits: new Map(
+      Object.entries(flow.limits ?? {}).map(([status, limit]) => [status, withoutUndefined(limit)]),
+    ),
+    reason:
+      flow.reason === undefined ? undefined : { column: flow.reason.column, values: flow.reason.values },
+    capture: flow.capture,
+    pollIntervalMs: flow.poll_interval,
+    auditIntervalMs: flow.audit_interval,
+  };
+}
+
+function withoutUndefined(limit: { warning?: number | undefined; critical?: number | undefined }) {
+  return {
+    ...(limit.warning === undefined ? {} : { warning: limit.warning }),
+    ...(limit.critical === undefined ? {} : { critical: limit.critical }),
+  };
+}
+
+function deepFreeze(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Map) {
+    for (const item of value.values()) deepFreeze(item);
+    return closed(value, ['set', 'delete', 'clear']);
+  }
+  if (value instanceof Set) return closed(value, ['add', 'delete', 'clear']);
+  for (const item of Object.values(value)) deepFreeze(item);
+  return Object.freeze(value);
+}
+
+/** Object.freeze leaves the entries of a Map or Set open, so its changing methods are replaced first. */
+function closed(collection: object, methods: readonly string[]): unknown {
+  const value = () => {
+    throw new TypeError('the configuration is frozen');
+  };
+  for (const method of methods) Object.defineProperty(collection, method, { value });
+  return Object.freeze(collection);
+}

@@ -1,0 +1,85 @@
+/** Owns the keys of the sections `web` and `log`. */
+import { z } from 'zod';
+import { defaulted, flag, oneOf, optional, refuseTo, text, whenMap } from './fields.js';
+import { isLoopback, parseListenAddress } from './listen-address.js';
+import { parseExternalUrl, parseTelemetryPath } from './web-paths.js';
+
+/** From the most talkative to the most silent. */
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+
+/** The web pages. */
+export const webSchema = z
+  .strictObject({
+    listen_address: defaulted(
+      {
+        meaning: 'Where the web pages and /metrics are served.',
+        example: '127.0.0.1:9877',
+        bounds: 'HOST:PORT; port 0 takes a free one',
+        default: '127.0.0.1:9877',
+        env: 'FLOWGAUGE_WEB_LISTEN_ADDRESS',
+        flag: 'web.listen-address',
+        placeholder: 'HOST:PORT',
+      },
+      text(parseListenAddress),
+    ),
+    telemetry_path: defaulted(
+      {
+        meaning: 'The path that Prometheus scrapes.',
+        example: '/metrics',
+        bounds: 'begins with /',
+        default: '/metrics',
+        env: 'FLOWGAUGE_WEB_TELEMETRY_PATH',
+        flag: 'web.telemetry-path',
+        placeholder: 'PATH',
+      },
+      text(parseTelemetryPath),
+    ),
+    external_url: optional(
+      {
+        meaning: 'The address under which people reach this process; used in links.',
+        example: 'https://flowgauge.example.org',
+        bounds: 'http or https, without user, query and fragment',
+        absent: 'the listen address',
+        env: 'FLOWGAUGE_WEB_EXTERNAL_URL',
+        flag: 'web.external-url',
+        placeholder: 'URL',
+      },
+      text(parseExternalUrl),
+    ),
+    allow_anonymous_remote: defaulted(
+      {
+        meaning:
+          'Whether other machines may read the pages without credentials; a remote listen address needs it.',
+        example: 'true',
+        bounds: 'true or false',
+        default: 'false',
+        env: 'FLOWGAUGE_WEB_ALLOW_ANONYMOUS_REMOTE',
+      },
+      flag(),
+    ),
+  })
+  .superRefine((value, context) => {
+    const host = (value.listen_address as { host?: unknown } | undefined)?.host;
+    if (typeof host !== 'string' || isLoopback(host) || value.allow_anonymous_remote !== false) return;
+    refuseTo(context)(
+      ['listen_address'],
+      'can be reached from other machines, and no credentials protect it',
+      'Listen on 127.0.0.1, or set web.allow_anonymous_remote: true when the network itself is closed',
+    );
+  }, whenMap);
+
+/** The log. */
+export const logSchema = z.strictObject({
+  level: defaulted(
+    {
+      meaning: 'The least important event that is logged.',
+      example: 'debug',
+      bounds: LOG_LEVELS.join(', '),
+      default: 'info',
+      env: 'FLOWGAUGE_LOG_LEVEL',
+      flag: 'log.level',
+      placeholder: 'LEVEL',
+    },
+    oneOf(LOG_LEVELS),
+  ),
+});
