@@ -1,0 +1,187 @@
+/** Owns one connection to a database: it is made once, used by one piece of work at a time, and never repaired. */
+import { connect, type Socket } from 'node:net';
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
+import postgres from 'postgres';
+import type { Address, Endpoint } from './address.js';
+import { DatabaseRolledBackError } from './database-errors.js';
+
+/** How a session presents itself. Milliseconds; `settings: 'none'` is for poolers that refuse startup settings. */
+export interface SessionOptions {
+  readonly applicationName: string;
+  readonly connectTimeoutMs: number;
+  readonly lockTimeoutMs: number;
+  readonly idleInTransactionMs: number;
+  readonly prepare: boolean;
+  readonly settings: 'startup' | 'none';
+}
+
+/** What the server says about itself when the connection is made. */
+export interface ServerFacts {
+  readonly takesWrites: boolean;
+}
+
+/** A transaction's options, in PostgreSQL's words. */
+export interface TransactionOptions {
+  readonly isolation?: 'read committed' | 'repeatable read' | 'serializable';
+  readonly access?: 'read only' | 'read write';
+}
+
+/** Where the session stands: what is lost when it breaks now. */
+export type SessionPhase = 'opening' | 'ready' | 'in transaction' | 'committing';
+
+/**
+ * One connection. The driver's own repair is switched off, because it would run the second half of a broken
+ * transaction on a new connection, outside any transaction.
+ */
+export class Session {
+  readonly sql: postgres.Sql;
+  readonly orm: PostgresJsDatabase;
+  readonly openedAtMs = performance.now();
+  #phase: SessionPhase = 'opening';
+  #socket: Socket | undefined;
+  #dead = false;
+  #statementTimeoutMs: number | undefined;
+
+  constructor(
+    address: Address,
+    private readonly endpoint: Endpoint,
+    private readonly options: SessionOptions,
+    private readonly onDead: (session: Session) => void,
+  ) {
+    this.sql = postgres(this.#driverOptions(address));
+    this.orm = drizzle(this.sql);
+    // The driver's begin writes its ROLLBACK to a socket that is gone when the server ends the connection inside a
+    // transaction: an uncaught TypeError that ends the process. Everyone, the query builder too, gets ours.
+    this.sql.begin = ((first: unknown, second: unknown) =>
+      this.#begin(first, second)) as postgres.Sql['begin'];
+  }
+
+  get dead(): boolean {
+    return this.#dead;
+  }
+
+  get phase(): SessionPhase {
+    return this.#phase;
+  }
+
+  /** Connects. Rejects with the driver's or the server's error. */
+  async open(): Promise<ServerFacts> {
+    const [row] = await this.sql<{ standby: boolean; read_only: string }[]>`
+      select pg_is_in_recovery() as standby, current_setting('default_transaction_read_only') as read_only`;
+    this.#phase = 'ready';
+    return { takesWrites: row?.standby === false && row.read_only === 'off' };
+  }
+
+  /** Lets the server give up a statement a little before our own wall does: it answers, and the connection survives. */
+  limitStatements(deadlineMs: number): void {
+    if (this.options.settings === 'none') return;
+    const limitMs = Math.max(1, Math.floor(deadlineMs * 0.9));
+    if (this.#statementTimeoutMs === limitMs) return;
+    this.#statementTimeoutMs = limitMs;
+    // Not awaited: it travels in front of the work's first statement.
+    this.sql.unsafe(`set statement_timeout = ${limitMs}`).catch(() => this.destroy());
+  }
+
+  /** Runs the work between BEGIN and COMMIT; any error rolls back. Transactions do not nest. */
+  async transaction<T>(options: TransactionOptions, work: () => Promise<T>): Promise<T> {
+    const { isolation, access } = options;
+    const words = [isolation && `isolation level ${isolation}`, access].filter(Boolean);
+    return this.#transaction(words.join(' '), work);
+  }
+
+  /** Ends the connection in order, within the deadline. */
+  async end(deadlineMs: number): Promise<void> {
+    if (this.#dead) return;
+    await this.sql.end({ timeout: deadlineMs / 1000 }).catch(() => {});
+    this.destroy();
+  }
+
+  /** Breaks the connection at once; all that waits on it is rejected. A frozen server would never answer a goodbye. */
+  destroy(): void {
+    if (this.#dead) return;
+    this.#dead = true;
+    void this.sql.end({ timeout: 0 }).catch(() => {});
+    this.#socket?.destroy();
+    this.onDead(this);
+  }
+
+  async #begin(first: unknown, second: unknown): Promise<unknown> {
+    const words = typeof first === 'string' ? first.replace(/[^a-z ]/gi, '') : '';
+    const work = (typeof first === 'string' ? second : first) as (sql: postgres.Sql) => unknown;
+    return this.#transaction(words, async () => work(this.sql));
+  }
+
+  async #transaction<T>(words: string, work: () => Promise<T>): Promise<T> {
+    if (this.#phase !== 'ready')
+      throw new Error('A transaction is already open on this connection; they do not nest.');
+    await this.sql.unsafe(`begin ${words}`);
+    this.#phase = 'in transaction';
+    let result: T;
+    try {
+      result = await work();
+    } catch (error) {
+      await this.#rollback();
+      throw error;
+    }
+    this.#phase = 'committing';
+    const { command } = await this.sql.unsafe('commit');
+    this.#phase = 'ready';
+    if (command !== 'COMMIT') throw new DatabaseRolledBackError();
+    return result;
+  }
+
+  async #rollback(): Promise<void> {
+    if (this.#dead) return;
+    try {
+      await this.sql.unsafe('rollback');
+      this.#phase = 'ready';
+    } catch {
+      this.destroy();
+    }
+  }
+
+  #driverOptions(address: Address): postgres.Options<Record<string, postgres.PostgresType>> {
+    const { options, endpoint } = this;
+    const settings =
+      options.settings === 'none'
+        ? {}
+        : {
+            lock_timeout: options.lockTimeoutMs,
+            idle_in_transaction_session_timeout: options.idleInTransactionMs,
+          };
+    const driverOptions = {
+      host: endpoint.host,
+      port: endpoint.port,
+      ...(endpoint.path === undefined ? {} : { path: endpoint.path }),
+      database: address.database,
+      user: address.user,
+      pass: address.password(),
+      ssl: address.tls,
+      max: 1,
+      prepare: options.prepare,
+      // Nobody awaits the driver's question for array types: a connection lost during it would end the process.
+      fetch_types: false,
+      connect_timeout: options.connectTimeoutMs / 1000,
+      idle_timeout: null,
+      max_lifetime: null,
+      debug: false,
+      onnotice: () => {},
+      onclose: () => this.destroy(),
+      socket: () => this.#connect(),
+      connection: { application_name: options.applicationName, ...settings, ...address.parameters },
+    };
+    return driverOptions as unknown as postgres.Options<Record<string, postgres.PostgresType>>;
+  }
+
+  // The driver calls this again when a connection breaks before it is ready, without a pause: a hot loop against a
+  // proxy that accepts and closes. One life per session ends it.
+  #connect(): Socket {
+    if (this.#socket)
+      throw Object.assign(new Error('the connection was closed'), { code: 'CONNECTION_CLOSED' });
+    const { host, port, path } = this.endpoint;
+    const socket = path === undefined ? connect({ host, port, noDelay: true }) : connect({ path });
+    // The driver names the certificate after `socket.host`.
+    this.#socket = Object.assign(socket, { host, port });
+    return this.#socket;
+  }
+}
