@@ -1,0 +1,128 @@
+/** Owns the JSON of flows: overview, one flow, and the items that are stuck; the place where field names meet the wire. */
+
+import type { LimitSeverity } from '../flows/flow.js';
+import { type Answer, type FaceRequest, jsonAnswer } from './answer.js';
+import type { FlowOverview, HttpDeps, StatusOverview, StuckItem, StuckReport } from './deps.js';
+import { badField, HttpProblem } from './problem.js';
+
+const DEFAULT_LIMIT = 20;
+const MAX_LIMIT = 1_000;
+const DEFAULT_DEADLINE_MS = 5_000;
+
+/** `GET /api/flows` */
+export function listFlows(deps: Pick<HttpDeps, 'flows'>): Answer {
+  return jsonAnswer(200, { flows: deps.flows().map(flowJson) });
+}
+
+/** `GET /api/flows/:flow`; 404 with the known names when there is no such flow. */
+export function showFlow(deps: Pick<HttpDeps, 'flows'>, request: FaceRequest): Answer {
+  return jsonAnswer(200, flowJson(findFlow(deps.flows(), request)));
+}
+
+/** `GET /api/flows/:flow/stuck?limit=20`; 400 on a bad limit, 503 when the store does not answer in time. */
+export async function showStuck(
+  deps: Pick<HttpDeps, 'flows' | 'stuck' | 'logger' | 'stuckDeadlineMs'>,
+  request: FaceRequest,
+): Promise<Answer> {
+  const limit = parseLimit(request.query.getAll('limit'));
+  const overview = findFlow(deps.flows(), request);
+  const deadline = AbortSignal.timeout(deps.stuckDeadlineMs ?? DEFAULT_DEADLINE_MS);
+  const signal = AbortSignal.any([request.signal, deadline]);
+  try {
+    const report = await Promise.race([deps.stuck(overview.flow, { limit, signal }), rejectOn(signal)]);
+    return jsonAnswer(200, stuckJson(overview, report));
+  } catch (error) {
+    if (!request.signal.aborted)
+      deps.logger.warn('stuck items could not be read', { flow: overview.flow, err: error });
+    throw new HttpProblem(
+      {
+        status: 503,
+        title: 'Service Unavailable',
+        code: 'STORE_UNAVAILABLE',
+        detail: 'the store did not answer, so the stuck items are not known',
+        remedy: 'try again; if it stays, see the readiness endpoint and the log',
+      },
+      { 'retry-after': '5' },
+    );
+  }
+}
+
+function findFlow(flows: readonly FlowOverview[], request: FaceRequest): FlowOverview {
+  const name = request.params.flow ?? '';
+  const found = flows.find(({ flow }) => flow === name);
+  if (found !== undefined) return found;
+  throw new HttpProblem({
+    ...badField('flow', name, `one of: ${flows.map(({ flow }) => flow).join(', ')}`).problem,
+    status: 404,
+    title: 'Not Found',
+    code: 'FLOW_UNKNOWN',
+    detail: 'no flow of this name is configured',
+  });
+}
+
+function parseLimit(values: readonly string[]): number {
+  const [text, ...more] = values;
+  if (text === undefined) return DEFAULT_LIMIT;
+  const limit = /^[0-9]{1,4}$/.test(text) ? Number(text) : 0;
+  if (more.length === 0 && limit >= 1 && limit <= MAX_LIMIT) return limit;
+  throw badField(
+    'limit',
+    values.join(', '),
+    `one whole number from 1 to ${MAX_LIMIT}, or none for ${DEFAULT_LIMIT}`,
+  );
+}
+
+function rejectOn(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+function flowJson(overview: FlowOverview): unknown {
+  return {
+    flow: overview.flow,
+    table: overview.table,
+    mode: overview.mode,
+    verdict: overview.verdict ?? null,
+    capture_lag_seconds: overview.captureLagSeconds ?? null,
+    statuses: overview.statuses.map((status) => statusJson(status, overview)),
+    as_of: overview.asOf?.toISOString() ?? null,
+  };
+}
+
+function statusJson(status: StatusOverview, overview: FlowOverview): unknown {
+  return {
+    status: status.status,
+    items: status.items ?? null,
+    stuck_items: status.stuckItems ?? null,
+    oldest_age_seconds: status.oldestAgeSeconds ?? null,
+    limits: limitsJson(overview.limits.get(status.status) ?? {}),
+  };
+}
+
+function stuckJson(overview: FlowOverview, report: StuckReport): unknown {
+  const limits = [...overview.limits].map(([status, bySeverity]) => [status, limitsJson(bySeverity)]);
+  return {
+    flow: overview.flow,
+    limits: Object.fromEntries(limits),
+    items: report.items.map(itemJson),
+    total_stuck: report.totalStuck,
+    as_of: report.asOf.toISOString(),
+  };
+}
+
+function limitsJson(limits: Partial<Record<LimitSeverity, number>>): unknown {
+  return { warning_seconds: limits.warning ?? null, critical_seconds: limits.critical ?? null };
+}
+
+function itemJson(item: StuckItem): unknown {
+  return {
+    id: item.id,
+    status: item.status,
+    entered_at: item.enteredAt.toISOString(),
+    age_seconds: item.ageSeconds,
+    entered_at_exact: item.enteredAtExact,
+    limit: item.limit,
+  };
+}

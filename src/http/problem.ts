@@ -1,0 +1,55 @@
+/** Owns error answers: problem details (RFC 9457) that name the field, the value and the remedy, never our insides. */
+
+import { type Answer, jsonAnswer } from './answer.js';
+
+/** What an error answer says. `code` is stable; `field`, `value` and `remedy` are for bad input. */
+export interface Problem {
+  readonly status: number;
+  readonly title: string;
+  readonly code: string;
+  readonly detail: string;
+  readonly field?: string;
+  readonly value?: string;
+  readonly remedy?: string;
+  /** The same id stands in our log line about this request. */
+  readonly request_id?: string;
+}
+
+/** Thrown by a handler to answer with a problem. `headers` are added to the answer. */
+export class HttpProblem extends Error {
+  override readonly name = 'HttpProblem';
+  readonly code: string;
+  constructor(
+    readonly problem: Problem,
+    readonly headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(problem.detail);
+    this.code = problem.code;
+  }
+}
+
+/** Longest echo of a caller's value: enough to recognise it, too little to be a mirror for an attack. */
+const MAX_ECHO = 100;
+
+/** A 400 for one field of the request. */
+export function badField(field: string, value: string, remedy: string): HttpProblem {
+  const shown = value.length > MAX_ECHO ? `${value.slice(0, MAX_ECHO)}…` : value;
+  return new HttpProblem({
+    status: 400,
+    title: 'Bad Request',
+    code: 'BAD_FIELD',
+    detail: `${field} has a value that is not allowed`,
+    field,
+    value: shown,
+    remedy,
+  });
+}
+
+/** The problem as an answer. */
+export function problemAnswer(problem: Problem, headers: Readonly<Record<string, string>> = {}): Answer {
+  const answer = jsonAnswer(problem.status, { type: 'about:blank', ...problem });
+  return {
+    ...answer,
+    headers: { ...answer.headers, ...headers, 'content-type': 'application/problem+json; charset=utf-8' },
+  };
+}
