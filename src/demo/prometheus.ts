@@ -1,0 +1,105 @@
+/** Owns the Prometheus that the demo starts when one is installed, wired to the bundled configuration. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { delimiter, join } from 'node:path';
+
+/** The target that the bundled configuration names; another listen address is put in its place. */
+const BUNDLED_TARGET = '127.0.0.1:9877';
+const BUNDLED_SELF = '127.0.0.1:9090';
+const DEFAULT_PORT = 9090;
+
+export interface DemoPrometheus {
+  readonly url: string;
+  /** Ends it and waits until it is gone. */
+  stop(): Promise<void>;
+}
+
+export interface DemoPrometheusOptions {
+  /** The folder with prometheus.yml. */
+  readonly bundle: string;
+  /** A folder of ours for its data and the adapted configuration. */
+  readonly directory: string;
+  /** `host:port` of the exporter. */
+  readonly target: string;
+  /** The PATH to look in. */
+  readonly searchPath: string;
+}
+
+/** Starts Prometheus, or resolves with undefined when none is on the search path. */
+export async function startPrometheus(options: DemoPrometheusOptions): Promise<DemoPrometheus | undefined> {
+  const binary = findBinary(options.searchPath);
+  if (binary === undefined) return undefined;
+  const port = (await isFree(DEFAULT_PORT)) ? DEFAULT_PORT : await freePort();
+  mkdirSync(join(options.directory, 'data'), { recursive: true });
+  const file = join(options.directory, 'prometheus.yml');
+  const config = readFileSync(join(options.bundle, 'prometheus.yml'), 'utf8')
+    .replaceAll(BUNDLED_TARGET, options.target)
+    .replaceAll(BUNDLED_SELF, `127.0.0.1:${port}`)
+    // The demo is looked at for minutes: a scrape every 15 s would show nothing of it.
+    .replace(/scrape_interval: \S+/, 'scrape_interval: 5s')
+    .replace(/scrape_timeout: \S+/, 'scrape_timeout: 4s')
+    .replace(/evaluation_interval: \S+/, 'evaluation_interval: 5s');
+  writeFileSync(file, config);
+  const child = spawn(
+    binary,
+    [
+      `--config.file=${file}`,
+      `--storage.tsdb.path=${join(options.directory, 'data')}`,
+      '--storage.tsdb.retention.time=2d',
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--log.level=error',
+    ],
+    { stdio: ['ignore', 'ignore', 'ignore'] },
+  );
+  const failed = await new Promise<boolean>((resolve) => {
+    child.once('error', () => resolve(true));
+    child.once('exit', () => resolve(true));
+    setTimeout(() => resolve(false), 500).unref();
+  });
+  if (failed) return undefined;
+  return { url: `http://127.0.0.1:${port}`, stop: () => endChild(child) };
+}
+
+function findBinary(searchPath: string): string | undefined {
+  return searchPath
+    .split(delimiter)
+    .filter((folder) => folder !== '')
+    .map((folder) => join(folder, 'prometheus'))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+async function endChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  const hard = setTimeout(() => child.kill('SIGKILL'), 5_000);
+  await gone;
+  clearTimeout(hard);
+}
