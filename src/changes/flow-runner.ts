@@ -1,0 +1,217 @@
+/** Owns one configured flow from its first look at the catalog to its reader: which mode holds, and when to do what. */
+import type { CaptureMode, Flow } from '../flows/flow.js';
+import type { Database } from '../storage/database.js';
+import type { Backlog, ChangeSource } from './change-source.js';
+import { inspectTable, type WatchedTable } from './inspect.js';
+import { installationStatus } from './install.js';
+import { openJournal } from './journal.js';
+import { openPoll } from './poll.js';
+import { countTable, type StatusCount } from './snapshot.js';
+import {
+  type AuditResult,
+  type Failpoint,
+  FlowWatcher,
+  type StepResult,
+  type WatcherEvent,
+} from './watcher.js';
+
+const INSPECT_DEADLINE_MS = 10_000;
+const LOOK_BEHIND_EVERY_MS = 1_000;
+/** A pause lasts at least this many times the read before it. */
+const READ_REST_FACTOR = 3;
+/** The catalog is read again this often: a column may be renamed, the triggers installed or disabled. */
+const RECHECK_EVERY_MS = 60_000;
+
+/** A configured flow as the runner needs it. */
+export interface RunnerConfig extends WatchedTable {
+  readonly capture: 'auto' | CaptureMode;
+  readonly pollIntervalMs: number;
+  readonly auditIntervalMs: number;
+}
+
+export interface RunnerOptions {
+  readonly config: RunnerConfig;
+  readonly source: Database;
+  readonly store: Database;
+  readonly boundsSeconds: readonly number[];
+  readonly pageSize: number;
+  /** Shortest and longest pause between two reads of a journal, milliseconds. */
+  readonly readIntervalMs: { readonly min: number; readonly max: number };
+  readonly failpoint: (name: Failpoint) => void;
+  readonly isLeader: () => boolean;
+  readonly report: (event: RunnerEvent) => void;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
+}
+
+/** What the runner tells its owner, who logs it and turns it into series. */
+export type RunnerEvent =
+  | WatcherEvent
+  | { readonly kind: 'opened'; readonly flow: Flow; readonly mode: CaptureMode; readonly why: string }
+  | { readonly kind: 'backlog'; readonly flow: Flow; readonly backlog: Backlog }
+  | { readonly kind: 'audited'; readonly flow: Flow; readonly audit: AuditResult }
+  | { readonly kind: 'counted'; readonly flow: Flow; readonly counts: ReadonlyMap<string, StatusCount> };
+
+/** The table cannot be watched as configured; every problem with its remedy is in the message. */
+export class FlowRefusedError extends Error {
+  readonly code = 'FLOW_REFUSED';
+  constructor(
+    flow: string,
+    readonly problems: readonly {
+      readonly path: string;
+      readonly message: string;
+      readonly remedy: string;
+    }[],
+  ) {
+    super(
+      `Flow ${flow} cannot be watched. ${problems.map((p) => `${p.path}: ${p.message}. ${p.remedy}.`).join(' ')}`,
+    );
+    this.name = 'FlowRefusedError';
+  }
+}
+
+interface Opened {
+  readonly flow: Flow;
+  readonly mode: CaptureMode;
+  readonly source: ChangeSource | undefined;
+  readonly watcher: FlowWatcher | undefined;
+}
+
+/** Runs one flow. `tick` must not overlap with itself; it resolves with the pause until the next call. */
+export class FlowRunner {
+  private opened: Opened | undefined;
+  private checkedAtMs = Number.NEGATIVE_INFINITY;
+  private lookedAtMs = Number.NEGATIVE_INFINITY;
+  private auditedAtMs = Number.NEGATIVE_INFINITY;
+  private pauseMs: number;
+  private rounds = 0;
+
+  constructor(private readonly options: RunnerOptions) {
+    this.pauseMs = options.readIntervalMs.min;
+  }
+
+  /** The flow with what the catalog added, once it was opened. */
+  get flow(): Flow | undefined {
+    return this.opened?.flow;
+  }
+
+  /** True once a round was complete: from then on changes are counted, or known to be counted by the leader. */
+  get counting(): boolean {
+    return this.rounds > 0;
+  }
+
+  get mode(): CaptureMode | undefined {
+    return this.opened?.mode;
+  }
+
+  /** One round: open if needed, read, look at what waits, audit when it is time. Returns the pause in milliseconds. */
+  async tick(signal: AbortSignal): Promise<number> {
+    const pauseMs = await this.round(signal);
+    this.rounds += 1;
+    return pauseMs;
+  }
+
+  private async round(signal: AbortSignal): Promise<number> {
+    const opened = await this.open();
+    if (opened.watcher === undefined || opened.source === undefined) return this.count(opened.flow);
+    const startedMs = this.options.nowMs();
+    const step = this.options.isLeader() ? await opened.watcher.step(signal) : 'idle';
+    const readMs = this.options.nowMs() - startedMs;
+    await this.lookBehind(opened, signal);
+    if (this.options.isLeader()) await this.audit(opened, signal);
+    return step === 'more' ? 0 : this.nextPause(opened.mode, step, readMs);
+  }
+
+  private async open(): Promise<Opened> {
+    const { config, source, nowMs } = this.options;
+    if (this.opened !== undefined && nowMs() - this.checkedAtMs < RECHECK_EVERY_MS) return this.opened;
+    const found = await source.run('inspect', INSPECT_DEADLINE_MS, async (sql) => {
+      const inspection = await inspectTable(sql, config);
+      if (!inspection.ok) throw new FlowRefusedError(config.name, inspection.problems);
+      const { mode, why } = await chooseMode(sql, config, inspection.flow);
+      return { flow: inspection.flow, mode, why };
+    });
+    this.checkedAtMs = nowMs();
+    if (this.opened?.mode === found.mode && sameStatuses(this.opened.flow, found.flow)) return this.opened;
+    this.opened = this.build(found.flow, found.mode);
+    this.options.report({ kind: 'opened', ...found });
+    return this.opened;
+  }
+
+  private build(flow: Flow, mode: CaptureMode): Opened {
+    if (mode === 'snapshot') return { flow, mode, source: undefined, watcher: undefined };
+    const { source: db, store, boundsSeconds, pageSize, failpoint, report } = this.options;
+    const source =
+      mode === 'journal' ? openJournal(db, flow) : openPoll(db, { ...flow, updatedAt: flow.updatedAt! });
+    const watcher = new FlowWatcher({
+      flow,
+      mode,
+      source,
+      store,
+      boundsSeconds,
+      pageSize,
+      failpoint,
+      report,
+    });
+    return { flow, mode, source, watcher };
+  }
+
+  private async lookBehind({ flow, watcher, source }: Opened, signal: AbortSignal): Promise<void> {
+    if (this.options.nowMs() - this.lookedAtMs < LOOK_BEHIND_EVERY_MS) return;
+    const backlog = this.options.isLeader() ? await watcher!.lookBehind(signal) : await source!.backlog();
+    this.lookedAtMs = this.options.nowMs();
+    this.options.report({ kind: 'backlog', flow, backlog });
+  }
+
+  private async audit({ flow, watcher }: Opened, signal: AbortSignal): Promise<void> {
+    const due = this.options.nowMs() - this.auditedAtMs >= this.options.config.auditIntervalMs;
+    if (!due && !watcher!.wantsAudit) return;
+    const audit = await watcher!.audit(signal);
+    this.auditedAtMs = this.options.nowMs();
+    this.options.report({ kind: 'audited', flow, audit });
+  }
+
+  private async count(flow: Flow): Promise<number> {
+    const counts = await countTable(this.options.source, flow);
+    this.options.report({ kind: 'counted', flow, counts });
+    return this.options.config.auditIntervalMs;
+  }
+
+  /** The journal is read at the shortest pause after work and at the longest when nothing happens. */
+  private nextPause(mode: CaptureMode, step: StepResult, readMs: number): number {
+    const { min, max } = this.options.readIntervalMs;
+    if (step === 'worked') this.pauseMs = min;
+    else this.pauseMs = Math.min(max, this.pauseMs * 1.5);
+    if (mode === 'poll') this.pauseMs = this.options.config.pollIntervalMs;
+    // A read that takes long (a huge transaction is open, the server is busy) must not become the server's main work.
+    return Math.max(this.pauseMs, readMs * READ_REST_FACTOR);
+  }
+}
+
+/** The mode that was asked for, or the most exact one that works; `why` is said in the log. */
+async function chooseMode(
+  sql: Parameters<typeof installationStatus>[0],
+  config: RunnerConfig,
+  flow: Flow,
+): Promise<{ mode: CaptureMode; why: string }> {
+  if (config.capture === 'snapshot') return { mode: 'snapshot', why: 'configured' };
+  if (config.capture === 'poll') {
+    if (flow.updatedAt !== undefined) return { mode: 'poll', why: 'configured' };
+    throw refused(config.name, 'capture', 'polling needs a changed-at column', 'Set updated_at');
+  }
+  const status = await installationStatus(sql, flow);
+  if (status.state === 'current') return { mode: 'journal', why: 'its triggers are installed' };
+  const remedy = `Run: flowgauge install --apply (state of the triggers: ${status.state})`;
+  if (config.capture === 'journal')
+    throw refused(config.name, 'capture', 'the journal is not installed', remedy);
+  if (flow.updatedAt !== undefined) return { mode: 'poll', why: `no journal; for exact counts ${remedy}` };
+  return { mode: 'snapshot', why: `no journal and no updated_at column; for exact counts ${remedy}` };
+}
+
+function refused(flow: string, key: string, message: string, remedy: string): FlowRefusedError {
+  return new FlowRefusedError(flow, [{ path: `flows.${flow}.${key}`, message, remedy }]);
+}
+
+function sameStatuses(a: Flow, b: Flow): boolean {
+  return a.statuses.join('\0') === b.statuses.join('\0') && a.updatedAt === b.updatedAt;
+}

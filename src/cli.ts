@@ -1,0 +1,155 @@
+#!/usr/bin/env node
+/** Owns the command line: which command, its exit code, and the only place that prints to the terminal. */
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runCheck } from './commands/check.js';
+import { DEMO_HELP, startDemo } from './commands/demo.js';
+import { staleDocs, writeDocs } from './commands/docs.js';
+import { runInstall, runUninstall } from './commands/install.js';
+import { processEnvironment } from './config/environment.js';
+import { parseFlags, renderHelp } from './config/flags.js';
+import { loadConfig } from './config/load.js';
+import { ConfigError } from './config/problem.js';
+import { openDatabases } from './open-databases.js';
+import { startExporter } from './serve.js';
+import { createLogger, type RootLogger } from './telemetry/logger.js';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const version = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version;
+const env = processEnvironment();
+
+const HELP = `flowgauge ${version}: counts every item that moves through your system.
+
+  flowgauge [serve] [flags]     run the exporter (flowgauge serve --help)
+  flowgauge demo [flags]        run it with something to watch (flowgauge demo --help)
+  flowgauge check [flags]       check configuration, connections and tables
+  flowgauge install [--apply]   print or run the SQL that captures changes exactly
+  flowgauge uninstall [--apply] print or run the SQL that removes every trace of it
+  flowgauge docs [--check]      write the generated references, or say which are out of date
+`;
+
+/** Errors of these codes are answers: the message is for the operator and a stack would only hide it. */
+const ANSWERS = new Set([
+  'CONFIG_INVALID',
+  'DEMO_OPTION',
+  'EVENT_LOG_INVALID',
+  'FLOW_REFUSED',
+  'PIPELINE_OPTION_INVALID',
+  'REPLAY_OPTION_INVALID',
+  'SCENARIO_INVALID',
+]);
+
+async function main(argv: readonly string[]): Promise<void> {
+  const [first, ...rest] = argv;
+  if (first === '--help' || first === '-h' || first === 'help') return print(HELP);
+  if (first === '--version') return print(version);
+  if (first === undefined || first.startsWith('-')) return serve(argv);
+  switch (first) {
+    case 'serve':
+      return serve(rest);
+    case 'demo':
+      return rest.includes('--help') ? print(DEMO_HELP) : demo(rest);
+    case 'check':
+      return check(rest);
+    case 'install':
+    case 'uninstall':
+      return changeCapture(first, rest);
+    case 'docs':
+      return docs(rest);
+    default:
+      fail(`Unknown command ${JSON.stringify(first)}.\n\n${HELP}`, 2);
+  }
+}
+
+async function serve(argv: readonly string[]): Promise<void> {
+  const flags = parseFlags(argv);
+  if (flags.help) return print(renderHelp());
+  if (flags.version) return print(version);
+  const config = loadConfig({ env, flags });
+  if (flags.configCheck) return print('The configuration is good.');
+  const log = createLogger({ level: config.log.level, now: Date.now });
+  const exporter = await startExporter({ config, version, log });
+  untilSignal(log, () => exporter.stop());
+}
+
+async function demo(argv: readonly string[]): Promise<void> {
+  const log = createLogger({ level: 'info', now: Date.now });
+  const stop = await startDemo({ argv, env, version, root, log, print });
+  untilSignal(log, stop);
+}
+
+async function check(argv: readonly string[]): Promise<void> {
+  const config = loadConfig({ env, flags: parseFlags(argv) });
+  const log = createLogger({ level: 'silent', now: Date.now });
+  const databases = await openDatabases(config, log);
+  const good = await runCheck(config, databases, print);
+  await databases.close(5_000);
+  process.exitCode = good ? 0 : 1;
+}
+
+async function changeCapture(command: 'install' | 'uninstall', argv: readonly string[]): Promise<void> {
+  const apply = argv.includes('--apply') ? 'apply' : 'print';
+  const config = loadConfig({ env, flags: parseFlags(argv.filter((a) => a !== '--apply')) });
+  const databases = await openDatabases(config, createLogger({ level: 'warn', now: Date.now }));
+  try {
+    if (command === 'install') await runInstall(databases.source, config, apply, print);
+    else await runUninstall(databases.source, config, apply, print);
+  } finally {
+    await databases.close(5_000);
+  }
+}
+
+function docs(argv: readonly string[]): void {
+  if (!argv.includes('--check')) {
+    const changed = writeDocs(root);
+    print(changed.length === 0 ? 'docs/: up to date' : `docs/: wrote ${changed.join(', ')}`);
+    return;
+  }
+  const stale = staleDocs(root);
+  if (stale.length > 0) fail(`docs/: out of date: ${stale.join(', ')}. Run: npm run generate`, 1);
+}
+
+/** Ends on the first SIGTERM or SIGINT, once; a process in an unknown state ends too, and is started again by its supervisor. */
+function untilSignal(log: RootLogger, stop: () => Promise<void>): void {
+  let stopping = false;
+  const end = (code: number) => {
+    if (stopping) return;
+    stopping = true;
+    // Whatever hangs, the process is gone in time for its supervisor.
+    setTimeout(() => process.exit(code === 0 ? 1 : code), 14_000).unref();
+    stop().then(
+      () => process.exit(code),
+      (err) => {
+        log.error('stopping failed', { err });
+        process.exit(1);
+      },
+    );
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(0));
+  const die = (err: unknown) => {
+    log.fatal('unexpected error; the process ends', { err });
+    end(1);
+  };
+  process.on('uncaughtException', die);
+  process.on('unhandledRejection', die);
+}
+
+function print(line: string): void {
+  console.log(line);
+}
+
+function fail(message: string, code: number): void {
+  console.error(message);
+  process.exitCode = code;
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+  if (error instanceof ConfigError) fail(error.message, 2);
+  else if (code !== undefined && ANSWERS.has(code)) fail((error as Error).message, 2);
+  else if (code !== undefined && error instanceof Error) fail(`${error.message} (${code})`, 1);
+  else fail(error instanceof Error ? (error.stack ?? error.message) : String(error), 1);
+  // Parts that had started may still hold timers; nothing of ours must outlive a failed start.
+  setTimeout(() => process.exit(), 3_000).unref();
+});

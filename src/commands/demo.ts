@@ -1,0 +1,220 @@
+/** Owns `flowgauge demo`: the exporter on an embedded database, with a token pipeline or a replayed log to watch. */
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import type { Environment } from '../config/environment.js';
+import { parseConfig } from '../config/load.js';
+import type { ValidConfig } from '../config/valid-config.js';
+import { readEventLog } from '../demo/event-log.js';
+import { startPipeline } from '../demo/pipeline.js';
+import { startPrometheus } from '../demo/prometheus.js';
+import { parseReplaySpeed, prepareReplay, replay } from '../demo/replay.js';
+import { planScenario, SCENARIOS, type Scenario } from '../demo/scenarios.js';
+import { createTokensTable } from '../demo/schema.js';
+import { flowgaugeYaml } from '../demo/watch-config.js';
+import type { OpenDatabases } from '../open-databases.js';
+import { type Exporter, startExporter } from '../serve.js';
+import type { RootLogger } from '../telemetry/logger.js';
+import { installFlows, type Print, resolveFlows } from './install.js';
+
+export const DEMO_HELP = `Usage: flowgauge demo [flags]
+
+Runs the exporter on an embedded PostgreSQL with something to watch.
+
+  --scenario NAME              play a fault: ${SCENARIOS.join(', ')}
+  --seed TEXT                  another market
+  --speed N                    how many times faster than the real one the market runs (default 300)
+  --replay FILE.csv            replay a real event log instead of the token pipeline
+  --replay-speed 100000x       pace of the replay, or "unlimited" (default 100000x)
+  --columns item=A,status=B,time=C   the log's columns (default CaseID, ActivityID, CompleteTimestamp)
+  --data DIRECTORY             where the embedded database lives (default .flowgauge)
+  --web.listen-address H:P     where to listen (default 127.0.0.1:9877)
+  --no-prometheus              do not start Prometheus even if it is installed
+`;
+
+const DEFAULT_COLUMNS = 'item=CaseID,status=ActivityID,time=CompleteTimestamp';
+
+/** What the command line of the demo says, checked. */
+interface DemoOptions {
+  readonly scenario: Scenario | undefined;
+  readonly seed: string | undefined;
+  readonly speed: number | undefined;
+  readonly replayFile: string | undefined;
+  readonly replaySpeed: ReturnType<typeof parseReplaySpeed>;
+  readonly columns: { item: string; status: string; time: string };
+  readonly directory: string;
+  readonly listenAddress: string;
+  readonly prometheus: boolean;
+}
+
+/** A wrong flag of the demo. The message says which, the value and what to write. */
+export class DemoOptionError extends Error {
+  readonly code = 'DEMO_OPTION';
+}
+
+/** Starts the demo; resolves with the way to stop all of it. */
+export async function startDemo(parts: {
+  readonly argv: readonly string[];
+  readonly env: Environment;
+  readonly version: string;
+  /** The folder of the package, with `prometheus/` in it. */
+  readonly root: string;
+  readonly log: RootLogger;
+  readonly print: Print;
+}): Promise<() => Promise<void>> {
+  const { env, version, root, log, print } = parts;
+  const options = parseDemoOptions(parts.argv);
+  mkdirSync(options.directory, { recursive: true, mode: 0o755 });
+  const stopping = new AbortController();
+  const config = await demoConfig(options, env);
+  const exporter = await startExporter({
+    config,
+    version,
+    log,
+    prepare: (databases) => prepare(options, config, databases),
+  });
+  const work = await startWork(options, exporter, log, print, stopping.signal);
+  const prometheus = options.prometheus
+    ? await startPrometheus({
+        bundle: join(root, 'prometheus'),
+        directory: join(options.directory, 'prometheus'),
+        target: new URL(exporter.url).host,
+        searchPath: env.PATH ?? '',
+      })
+    : undefined;
+  tell(print, exporter.url, prometheus?.url, options);
+  return async () => {
+    stopping.abort();
+    await work();
+    await prometheus?.stop();
+    await exporter.stop();
+  };
+}
+
+function parseDemoOptions(argv: readonly string[]): DemoOptions {
+  const { values } = parseDemoArguments(argv);
+  const columns = Object.fromEntries(
+    (values.columns ?? DEFAULT_COLUMNS).split(',').map((pair) => pair.split('=', 2)),
+  ) as Partial<DemoOptions['columns']>;
+  const { item, status, time } = columns;
+  if (!item || !status || !time) {
+    throw new DemoOptionError(
+      `--columns is ${JSON.stringify(values.columns)}; write item=COLUMN,status=COLUMN,time=COLUMN.`,
+    );
+  }
+  return {
+    scenario: values.scenario === undefined ? undefined : planScenario(values.scenario),
+    seed: values.seed,
+    speed: values.speed === undefined ? undefined : Number(values.speed),
+    replayFile: values.replay,
+    replaySpeed: parseReplaySpeed(values['replay-speed'] ?? '100000x'),
+    columns: { item, status, time },
+    directory: resolve(values.data ?? '.flowgauge'),
+    listenAddress: values['web.listen-address'] ?? '127.0.0.1:9877',
+    prometheus: values['no-prometheus'] !== true,
+  };
+}
+
+function parseDemoArguments(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: {
+        scenario: { type: 'string' },
+        seed: { type: 'string' },
+        speed: { type: 'string' },
+        replay: { type: 'string' },
+        'replay-speed': { type: 'string' },
+        columns: { type: 'string' },
+        data: { type: 'string' },
+        'web.listen-address': { type: 'string' },
+        'no-prometheus': { type: 'boolean' },
+      },
+    });
+  } catch (error) {
+    throw new DemoOptionError(`${error instanceof Error ? error.message : String(error)}\n\n${DEMO_HELP}`);
+  }
+}
+
+async function demoConfig(options: DemoOptions, env: Environment): Promise<ValidConfig> {
+  const flows =
+    options.replayFile === undefined
+      ? flowgaugeYaml({ kind: 'tokens' })
+      : flowgaugeYaml({
+          kind: 'replay',
+          statuses: (await readEventLog(options.replayFile, options.columns)).statuses,
+        });
+  const text = [
+    `web: { listen_address: ${JSON.stringify(options.listenAddress)} }`,
+    `store: { embedded: ${JSON.stringify(join(options.directory, 'postgres'))} }`,
+    flows,
+  ].join('\n');
+  // The demo is a world of its own: a DATABASE_URL in the environment must not be watched by accident.
+  const { DATABASE_URL: _source, STORE_URL: _store, FLOWGAUGE_CONFIG: _config, ...rest } = env;
+  return parseConfig(text, { fileName: 'the demo', env: rest });
+}
+
+async function prepare(options: DemoOptions, config: ValidConfig, databases: OpenDatabases): Promise<void> {
+  if (options.replayFile === undefined) await createTokensTable(databases.sourceUrl);
+  else await prepareReplay(databases.sourceUrl);
+  const flows = await resolveFlows(databases.source, config.flows);
+  await installFlows(databases.source, flows, config.journal.maxRows);
+}
+
+/** Starts what moves the items; resolves with the way to end it. */
+async function startWork(
+  options: DemoOptions,
+  exporter: Exporter,
+  log: RootLogger,
+  print: Print,
+  signal: AbortSignal,
+): Promise<() => Promise<void>> {
+  const demoLog = {
+    info: (fields: object, msg: string) => log.named('demo').info(msg, { ...fields }),
+    warn: (fields: object, msg: string) => log.named('demo').warn(msg, { ...fields }),
+    error: (fields: object, msg: string) => log.named('demo').error(msg, { ...fields }),
+  };
+  const url = exporter.databases.sourceUrl;
+  // What happens before the baseline is part of it and would not be counted.
+  while (!exporter.ready().ready && !signal.aborted) await sleep(50);
+  if (options.replayFile === undefined) {
+    const pipeline = await startPipeline({
+      url,
+      log: demoLog,
+      signal,
+      ...(options.seed === undefined ? {} : { seed: options.seed }),
+      ...(options.speed === undefined ? {} : { speed: options.speed }),
+      scenario: options.scenario,
+    });
+    print(`market API of the demo:  ${pipeline.apiUrl}`);
+    return () => pipeline.stop();
+  }
+  const running = replay({
+    file: options.replayFile,
+    url,
+    columns: options.columns,
+    speed: options.replaySpeed,
+    signal,
+    log: demoLog,
+  }).then(
+    (result) => print(`replay ${result.outcome}: ${result.written} of ${result.events} events written`),
+    (err) => log.named('demo').error('replay failed', { err }),
+  );
+  return () => running;
+}
+
+function tell(print: Print, url: string, prometheus: string | undefined, options: DemoOptions): void {
+  print(`landing page:            ${url}/`);
+  print(`metrics:                 ${url}/metrics`);
+  if (options.replayFile === undefined)
+    print(`stuck tokens:            ${url}/api/flows/tokens/stuck?limit=20`);
+  if (prometheus === undefined) {
+    print('Prometheus:              not started (not on the PATH, or switched off)');
+  } else {
+    print(
+      `Prometheus:              ${prometheus}/graph?g0.expr=sum(rate(flow_transitions_total%5B1m%5D))by(from%2Cto)*60`,
+    );
+  }
+  print('Stop with Ctrl-C.');
+}
