@@ -1,0 +1,42 @@
+/** Owns the time that the policies live by: a monotonic clock and deadlines, as a port that tests can drive by hand. */
+
+/**
+ * A deadline in a clock's list. The list runs through the object itself, so that arming one deadline per call
+ * allocates nothing. One object can be armed once at a time.
+ */
+export abstract class Timer {
+  /** Moment on the clock's `aliveMs` scale at which the timer is due; meaningless while not armed. */
+  dueMs = 0;
+  /** `idle`: not armed; `armed`: in the list; `due`: taken out, about to expire. */
+  stage: 'idle' | 'armed' | 'due' = 'idle';
+  /** The list's links; only the clock writes them. */
+  next: Timer | null = null;
+  previous: Timer | null = null;
+  /** Where the timer lies in the clock; only the clock writes it. */
+  place = 0;
+
+  /** `hold` keeps the process alive while armed; `release`, the rule for deadlines, never does. Constant per timer. */
+  get keeps(): 'hold' | 'release' {
+    return 'release';
+  }
+
+  /** Called once when due. Must not throw. */
+  abstract expire(): void;
+}
+
+/** The time of a policy. Never goes backwards and never jumps when the wall clock is set. */
+export interface PolicyClock {
+  /** Milliseconds on a monotonic scale with an arbitrary zero. */
+  nowMs(): number;
+  /** Milliseconds since 1970, only for reading dates that a server sent. */
+  wallMs(): number;
+  /**
+   * Milliseconds during which the event loop was able to serve, whole and coarse. Only advances while a timer is armed.
+   * Deadlines and slow calls are measured on it: a loop that the host blocked is not the dependency's fault.
+   */
+  aliveMs(): number;
+  /** Calls `timer.expire()` no earlier than `delayMs` from now. */
+  arm(timer: Timer, delayMs: number): void;
+  /** Takes the timer out; harmless when it is not armed. */
+  disarm(timer: Timer): void;
+}
