@@ -6,29 +6,18 @@ import type { ValidConfig } from './config/valid-config.js';
 import { FlowBoard } from './flow-board.js';
 import { createApp } from './http/app.js';
 import { type Listening, listen } from './http/server.js';
+import { LEASE_NAME, type LiveState, readiness, startJobs } from './jobs.js';
 import { DWELL_BUCKETS_SECONDS } from './metrics/catalog.js';
 import { createMetrics, type Metrics } from './metrics/registry.js';
 import { createScraper } from './metrics/scrape.js';
 import { type OpenDatabases, openDatabases } from './open-databases.js';
-import type { JobEvent } from './resilience/job.js';
-import { systemJobClock } from './resilience/job-clock.js';
-import { createSupervisor, type Supervisor } from './resilience/supervisor.js';
-import { loadAges, loadTotals } from './storage/flow-totals.js';
-import { holderName, isGone } from './storage/holder.js';
-import { acquireOrRenew, release } from './storage/lease.js';
-import { migrate } from './storage/migrations.js';
+import type { Supervisor } from './resilience/supervisor.js';
+import { holderName } from './storage/holder.js';
+import { release } from './storage/lease.js';
 import { stuckReport } from './stuck-report.js';
 import type { RootLogger } from './telemetry/logger.js';
 
-const LEASE_NAME = 'reader';
-const LEASE_TTL_SECONDS = 15;
-const LEASE_RENEW_MS = 3_000;
-const PUBLISH_EVERY_MS = 1_000;
-const AGES_EVERY_MS = 5_000;
-/** Readiness speaks of the last half minute, so that one slow query does not take us out of service. */
-const READY_WITHIN_MS = 30_000;
 const STOP_DEADLINE_MS = 8_000;
-const MIGRATE_DEADLINE_MS = 15_000;
 
 /** A running exporter. */
 export interface Exporter {
@@ -92,7 +81,7 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
     await databases.close(STOP_DEADLINE_MS);
     throw error;
   }
-  const supervisor = startJobs({ options, databases, board, runners, metrics, state, holder });
+  const supervisor = startJobs({ log, databases, board, runners, metrics, state, holder });
   log.info('started', {
     url: web.url,
     version,
@@ -107,13 +96,6 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
     ready: () => readiness(state, runners),
     stop: () => stop(options, web, supervisor, databases, holder, state),
   };
-}
-
-interface LiveState {
-  migrated: boolean;
-  leaderUntilMs: number;
-  publishedAtMs: number;
-  epoch: bigint;
 }
 
 async function listenOrClose(
@@ -166,80 +148,6 @@ function buildRunners(
   );
 }
 
-function startJobs(parts: {
-  options: ServeOptions;
-  databases: OpenDatabases;
-  board: FlowBoard;
-  runners: ReadonlyMap<string, FlowRunner>;
-  metrics: Metrics;
-  state: LiveState;
-  holder: string;
-}): Supervisor {
-  const { options, databases, board, runners, metrics, state, holder } = parts;
-  const { store } = databases;
-  const supervisor = createSupervisor({
-    clock: systemJobClock({ unref: false }),
-    random: Math.random,
-    on: (event) => tellJob(options.log, metrics, event),
-  });
-  const backoff = { firstMs: 500, maxMs: 5_000 };
-
-  supervisor.start({
-    name: 'lease',
-    intervalMs: LEASE_RENEW_MS,
-    deadlineMs: 20_000,
-    backoff,
-    run: async () => {
-      if (!state.migrated) {
-        await migrate(store, { deadlineMs: MIGRATE_DEADLINE_MS });
-        state.migrated = true;
-      }
-      const askedAtMs = performance.now();
-      let lease = await acquireOrRenew(store, LEASE_NAME, holder, LEASE_TTL_SECONDS);
-      if (!lease.held && isGone(lease.holder)) {
-        await release(store, LEASE_NAME, lease.holder, lease.epoch);
-        lease = await acquireOrRenew(store, LEASE_NAME, holder, LEASE_TTL_SECONDS);
-      }
-      const { held, epoch } = lease;
-      state.epoch = epoch;
-      // Counted from before the question: the answer may have travelled for a while.
-      state.leaderUntilMs = held ? askedAtMs + LEASE_TTL_SECONDS * 1000 * 0.8 : 0;
-      metrics.leader.set({}, held ? 1 : 0);
-    },
-  });
-
-  let agesAtMs = Number.NEGATIVE_INFINITY;
-  supervisor.start({
-    name: 'publish',
-    intervalMs: PUBLISH_EVERY_MS,
-    deadlineMs: 15_000,
-    backoff,
-    run: async () => {
-      if (!state.migrated) return;
-      board.takeTotals(await loadTotals(store));
-      state.publishedAtMs = performance.now();
-      if (performance.now() - agesAtMs < AGES_EVERY_MS) return;
-      for (const [flow, limits] of board.limits()) board.takeAges(flow, await loadAges(store, flow, limits));
-      agesAtMs = performance.now();
-    },
-  });
-
-  for (const [name, runner] of runners) {
-    let pauseMs = 0;
-    supervisor.start({
-      name: `capture_${name}`,
-      intervalMs: () => pauseMs,
-      // A first baseline of a large table is one run.
-      deadlineMs: 40 * 60_000,
-      backoff,
-      run: async (signal) => {
-        pauseMs = state.migrated ? await runner.tick(signal) : LEASE_RENEW_MS / 10;
-      },
-    });
-  }
-  return supervisor;
-}
-
 async function stop(
   { log }: ServeOptions,
   web: Listening,
@@ -261,45 +169,9 @@ async function stop(
   log.info('stopped', { seconds: Math.round(performance.now() - startedMs) / 1000 });
 }
 
-function readiness(
-  state: LiveState,
-  runners: ReadonlyMap<string, FlowRunner>,
-): { ready: boolean; reasons: string[] } {
-  const reasons: string[] = [];
-  if (!state.migrated) reasons.push('the store has not answered yet');
-  else if (performance.now() - state.publishedAtMs > READY_WITHIN_MS)
-    reasons.push('the store does not answer');
-  for (const [name, runner] of runners) {
-    if (!runner.counting) reasons.push(`flow ${name} is not counted yet`);
-  }
-  return { ready: reasons.length === 0, reasons };
-}
-
-function tellJob(log: RootLogger, metrics: Metrics, event: JobEvent): void {
-  if (event.kind === 'started') return;
-  const job_name = event.job;
-  metrics.jobRuns.inc({ job_name, outcome: OUTCOMES[event.kind] });
-  metrics.jobDuration.observe({ job_name }, event.durationMs / 1000);
-  if (event.kind === 'succeeded') metrics.jobLastSuccessTimestamp.set({ job_name }, Date.now() / 1000);
-  if (event.kind === 'failed') {
-    log.named(event.job).error('job failed', { err: event.error, failures: event.consecutiveFailures });
-  }
-  if (event.kind === 'timedOut' || event.kind === 'abandoned') {
-    log.named(event.job).error('job took too long', { kind: event.kind, seconds: event.durationMs / 1000 });
-  }
-}
-
 function headerText(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value.join(', ') : value;
 }
-
-const OUTCOMES = {
-  succeeded: 'success',
-  failed: 'failure',
-  timedOut: 'timeout',
-  abandoned: 'abandoned',
-  cancelled: 'cancelled',
-} as const;
 
 function logEvent(log: RootLogger, event: RunnerEvent): void {
   const logger = log.named('capture');

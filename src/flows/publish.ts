@@ -1,4 +1,5 @@
 /** Owns turning stored totals, ages and judgements of a flow into series; every declared label set is written each time. */
+import type { Counter } from '../metrics/counter.js';
 import type { Metrics } from '../metrics/registry.js';
 import type { FlowTotals, StatusAge } from '../storage/flow-totals.js';
 import {
@@ -62,10 +63,10 @@ export function possibleMoves(flow: Flow): (readonly [string, string])[] {
 export function publishTotals(metrics: Metrics, flow: Flow, totals: FlowTotals): void {
   const name = flow.name;
   for (const m of totals.moves) {
-    metrics.flowTransitions.advanceTo({ flow: name, from: m.from, to: m.to }, m.count);
+    raise(metrics.flowTransitions, { flow: name, from: m.from, to: m.to }, m.count);
   }
   for (const r of totals.reasons) {
-    metrics.flowTransitionReasons.advanceTo({ flow: name, to: r.to, reason: r.reason }, r.count);
+    raise(metrics.flowTransitionReasons, { flow: name, to: r.to, reason: r.reason }, r.count);
   }
   for (const d of totals.dwell) {
     metrics.flowStatusDuration.load(
@@ -80,9 +81,9 @@ export function publishTotals(metrics: Metrics, flow: Flow, totals: FlowTotals):
     metrics.flowItems.set({ flow: name, status }, totals.population.get(status) ?? 0);
   }
   metrics.flowUnknownStatusItems.set({ flow: name }, totals.population.get(OTHER) ?? 0);
-  metrics.flowUnexpectedTransitions.advanceTo({ flow: name }, totals.unexpected);
-  metrics.flowCaptureGaps.advanceTo({ flow: name }, totals.gaps);
-  if (totals.mode === 'journal') metrics.flowCaptureFaults.advanceTo({ flow: name }, totals.faults);
+  raise(metrics.flowUnexpectedTransitions, { flow: name }, totals.unexpected);
+  raise(metrics.flowCaptureGaps, { flow: name }, totals.gaps);
+  if (totals.mode === 'journal') raise(metrics.flowCaptureFaults, { flow: name }, totals.faults);
 }
 
 /** Ages of the heads and items over their limits. A status without items has no oldest item: its series ends. */
@@ -129,6 +130,16 @@ export function publishCounts(
   publishAges(metrics, flow, ages);
   publishOldestUpdates(metrics, flow, new Map([...counts].map(([s, c]) => [s, c.oldestUpdateUs])));
   metrics.flowSnapshotTimestamp.set({ flow: flow.name }, atSeconds);
+}
+
+/** Takes over a stored total; one that is lower than before means that the store was replaced: a counter reset. */
+function raise<L extends string>(
+  counter: Counter<L>,
+  labels: Readonly<Record<L, string>>,
+  total: number,
+): void {
+  if ((counter.value(labels) ?? 0) > total) counter.restartAt(labels, total);
+  else counter.advanceTo(labels, total);
 }
 
 /** One 0/1 series per verdict, exactly one of them 1. */
