@@ -32,24 +32,28 @@ export interface BaselineRow {
 
 /**
  * Takes what one snapshot of the source shows: first the changes beyond the cursor that the snapshot already contains,
- * which must be counted before the rows replace what is known, then the rows.
+ * in any number of calls, which must be counted before the rows replace what is known, then the rows.
  */
 export interface BaselineSink {
   unread(changes: readonly OrderedChange[]): Promise<void>;
   rows(rows: readonly BaselineRow[]): Promise<void>;
 }
 
-/** Net effect per status of changes that are visible now but not folded yet, and the rows the table holds. */
+/** What one snapshot of the source holds: the rows of the table, and the changes that are not folded yet. */
 export interface Census {
   readonly table: ReadonlyMap<string, number>;
+  /** Net items per raw status of the changes not folded yet, where the source can tell. */
   readonly pending: ReadonlyMap<string, number>;
+  /** Changes not folded yet whose effect only the fold can tell; undefined when they are too many to compare now. */
+  readonly unread: readonly OrderedChange[] | undefined;
   /** Oldest `updatedAt` per status, microseconds, where the flow has such a column. */
   readonly oldestUpdateUs: ReadonlyMap<string, number>;
 }
 
 /**
  * A watched table. Promises, each with a test of the same words:
- * - read never returns a change twice for cursors that were stored, and never skips one that is committed;
+ * - read never returns a change twice for cursors that were stored, and never skips one that is committed (polling
+ *   returns a row again while others may still commit late: folding it again changes nothing);
  * - changes of one item come in commit order;
  * - discard and sweep remove only what the stored cursor covers;
  * - baseline and the cursor it returns meet without a gap and without an overlap.

@@ -26,10 +26,8 @@ export function allowedValues(expression: string, column: string): string[] | un
   const tokens = tokensOf(expression);
   if (tokens === undefined) return undefined;
   const flat = withoutCasts(tokens).filter((t) => t.kind !== 'sign' || (t.value !== '(' && t.value !== ')'));
-  const hasOr = flat.some((t) => isWord(t, 'OR'));
   const hasAnd = flat.some((t) => isWord(t, 'AND'));
-  // Parentheses are gone by now: with both words there is no telling what belongs together.
-  if (hasOr && hasAnd) return undefined;
+  // Parentheses are gone by now: where both words occur, a part keeps an OR and is no list, so nothing is concluded.
   const terms = split(flat, hasAnd ? 'AND' : 'OR');
   const lists = terms.map((term) => valuesOf(term, column));
   const others = terms.filter((_, i) => lists[i] === undefined);

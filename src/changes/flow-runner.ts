@@ -1,24 +1,25 @@
 /** Owns one configured flow from its first look at the catalog to its reader: which mode holds, and when to do what. */
 import type { CaptureMode, Flow } from '../flows/flow.js';
 import type { Database } from '../storage/database.js';
+import { loadState, stopReading } from '../storage/flow-store.js';
 import type { Backlog, ChangeSource } from './change-source.js';
 import { inspectTable, type WatchedTable } from './inspect.js';
-import { installationStatus } from './install.js';
+import { type InstallationStatus, installationStatus } from './install.js';
 import { openJournal } from './journal.js';
 import { openPoll } from './poll.js';
 import { countTable, type StatusCount } from './snapshot.js';
-import {
-  type AuditResult,
-  type Failpoint,
-  FlowWatcher,
-  type StepResult,
-  type WatcherEvent,
-} from './watcher.js';
+import type { Turns } from './turns.js';
+import type { AuditResult, StepResult, WatcherEvent } from './watch-report.js';
+import { type Failpoint, FlowWatcher } from './watcher.js';
 
 const INSPECT_DEADLINE_MS = 10_000;
 const LOOK_BEHIND_EVERY_MS = 1_000;
 /** A pause lasts at least this many times the read before it. */
 const READ_REST_FACTOR = 3;
+/** An audit out of turn (an event asks for it, or the last one failed) comes no sooner than this after the last. */
+const AUDIT_REST_MS = 2_000;
+/** Nor sooner than this many times what the last one took: it reads the whole table. */
+const AUDIT_REST_FACTOR = 10;
 /** The catalog is read again this often: a column may be renamed, the triggers installed or disabled. */
 const RECHECK_EVERY_MS = 60_000;
 
@@ -37,6 +38,8 @@ export interface RunnerOptions {
   readonly pageSize: number;
   /** Shortest and longest pause between two reads of a journal, milliseconds. */
   readonly readIntervalMs: { readonly min: number; readonly max: number };
+  /** Shared by the flows of the process: who may read its whole table now. */
+  readonly scans: Turns;
   readonly failpoint: (name: Failpoint) => void;
   readonly isLeader: () => boolean;
   readonly report: (event: RunnerEvent) => void;
@@ -83,8 +86,13 @@ export class FlowRunner {
   private checkedAtMs = Number.NEGATIVE_INFINITY;
   private lookedAtMs = Number.NEGATIVE_INFINITY;
   private auditedAtMs = Number.NEGATIVE_INFINITY;
+  private auditTookMs = 0;
+  private auditFailed = false;
   private pauseMs: number;
-  private rounds = 0;
+  /** How long the last read of the source took, without what was made of it. */
+  private readMs = 0;
+  private counted = false;
+  private foldedPages = 0;
 
   constructor(private readonly options: RunnerOptions) {
     this.pauseMs = options.readIntervalMs.min;
@@ -95,9 +103,14 @@ export class FlowRunner {
     return this.opened?.flow;
   }
 
-  /** True once a round was complete: from then on changes are counted, or known to be counted by the leader. */
+  /** True once the baseline is stored, by us or by another leader: every later change is counted. */
   get counting(): boolean {
-    return this.rounds > 0;
+    return this.counted;
+  }
+
+  /** Pages of changes that this process has stored. */
+  get folds(): number {
+    return this.foldedPages;
   }
 
   get mode(): CaptureMode | undefined {
@@ -106,20 +119,30 @@ export class FlowRunner {
 
   /** One round: open if needed, read, look at what waits, audit when it is time. Returns the pause in milliseconds. */
   async tick(signal: AbortSignal): Promise<number> {
-    const pauseMs = await this.round(signal);
-    this.rounds += 1;
+    const pauseMs = await this.round(signal).catch((error: unknown) => {
+      // Whatever failed, the table or its triggers may be other ones by now.
+      this.checkedAtMs = Number.NEGATIVE_INFINITY;
+      throw error;
+    });
+    this.counted ||= await this.isCounted();
     return pauseMs;
+  }
+
+  private async isCounted(): Promise<boolean> {
+    if (this.opened?.mode === 'snapshot') return true;
+    return (await loadState(this.options.store, this.options.config.name)) !== undefined;
   }
 
   private async round(signal: AbortSignal): Promise<number> {
     const opened = await this.open();
     if (opened.watcher === undefined || opened.source === undefined) return this.count(opened.flow);
-    const startedMs = this.options.nowMs();
-    const step = this.options.isLeader() ? await opened.watcher.step(signal) : 'idle';
-    const readMs = this.options.nowMs() - startedMs;
+    const leads = this.options.isLeader();
+    if (!leads) opened.watcher.forget();
+    const step = leads ? await opened.watcher.step(signal) : 'idle';
+    if (step !== 'idle') this.foldedPages += 1;
     await this.lookBehind(opened, signal);
     if (this.options.isLeader()) await this.audit(opened, signal);
-    return step === 'more' ? 0 : this.nextPause(opened.mode, step, readMs);
+    return step === 'more' ? 0 : this.nextPause(opened.mode, step);
   }
 
   private async open(): Promise<Opened> {
@@ -132,7 +155,7 @@ export class FlowRunner {
       return { flow: inspection.flow, mode, why };
     });
     this.checkedAtMs = nowMs();
-    if (this.opened?.mode === found.mode && sameStatuses(this.opened.flow, found.flow)) return this.opened;
+    if (this.opened?.mode === found.mode && sameLabels(this.opened.flow, found.flow)) return this.opened;
     this.opened = this.build(found.flow, found.mode);
     this.options.report({ kind: 'opened', ...found });
     return this.opened;
@@ -140,20 +163,22 @@ export class FlowRunner {
 
   private build(flow: Flow, mode: CaptureMode): Opened {
     if (mode === 'snapshot') return { flow, mode, source: undefined, watcher: undefined };
-    const { source: db, store, boundsSeconds, pageSize, failpoint, report } = this.options;
-    const source =
-      mode === 'journal' ? openJournal(db, flow) : openPoll(db, { ...flow, updatedAt: flow.updatedAt! });
-    const watcher = new FlowWatcher({
-      flow,
-      mode,
-      source,
-      store,
-      boundsSeconds,
-      pageSize,
-      failpoint,
-      report,
-    });
+    const { source: db, ...rest } = this.options;
+    const source = this.timed(
+      mode === 'journal' ? openJournal(db, flow) : openPoll(db, { ...flow, updatedAt: flow.updatedAt! }),
+    );
+    const watcher = new FlowWatcher({ ...rest, flow, mode, source });
     return { flow, mode, source, watcher };
+  }
+
+  private timed(source: ChangeSource): ChangeSource {
+    const read: ChangeSource['read'] = async (...args) => {
+      const startedMs = this.options.nowMs();
+      const page = await source.read(...args);
+      this.readMs = this.options.nowMs() - startedMs;
+      return page;
+    };
+    return { ...source, read };
   }
 
   private async lookBehind({ flow, watcher, source }: Opened, signal: AbortSignal): Promise<void> {
@@ -164,27 +189,38 @@ export class FlowRunner {
   }
 
   private async audit({ flow, watcher }: Opened, signal: AbortSignal): Promise<void> {
-    const due = this.options.nowMs() - this.auditedAtMs >= this.options.config.auditIntervalMs;
-    if (!due && !watcher!.wantsAudit) return;
-    const audit = await watcher!.audit(signal);
-    this.auditedAtMs = this.options.nowMs();
-    this.options.report({ kind: 'audited', flow, audit });
+    const { config, nowMs, report } = this.options;
+    const startedMs = nowMs();
+    const sinceMs = startedMs - this.auditedAtMs;
+    const rested = sinceMs >= Math.max(AUDIT_REST_MS, this.auditTookMs * AUDIT_REST_FACTOR);
+    const outOfTurn = (watcher!.wantsAudit || this.auditFailed) && rested;
+    if (sinceMs < config.auditIntervalMs && !outOfTurn) return;
+    this.auditFailed = true;
+    try {
+      report({ kind: 'audited', flow, audit: await watcher!.audit(signal) });
+      this.auditFailed = false;
+    } finally {
+      // Also after a failure: a table that cannot be read must not keep the journal from being read.
+      this.auditedAtMs = nowMs();
+      this.auditTookMs = this.auditedAtMs - startedMs;
+    }
   }
 
   private async count(flow: Flow): Promise<number> {
+    if (this.options.isLeader()) await stopReading(this.options.store, flow.name);
     const counts = await countTable(this.options.source, flow);
     this.options.report({ kind: 'counted', flow, counts });
     return this.options.config.auditIntervalMs;
   }
 
   /** The journal is read at the shortest pause after work and at the longest when nothing happens. */
-  private nextPause(mode: CaptureMode, step: StepResult, readMs: number): number {
+  private nextPause(mode: CaptureMode, step: StepResult): number {
     const { min, max } = this.options.readIntervalMs;
     if (step === 'worked') this.pauseMs = min;
     else this.pauseMs = Math.min(max, this.pauseMs * 1.5);
     if (mode === 'poll') this.pauseMs = this.options.config.pollIntervalMs;
     // A read that takes long (a huge transaction is open, the server is busy) must not become the server's main work.
-    return Math.max(this.pauseMs, readMs * READ_REST_FACTOR);
+    return Math.max(this.pauseMs, this.readMs * READ_REST_FACTOR);
   }
 }
 
@@ -202,16 +238,30 @@ async function chooseMode(
   const status = await installationStatus(sql, flow);
   if (status.state === 'current') return { mode: 'journal', why: 'its triggers are installed' };
   const remedy = `Run: flowgauge install --apply (state of the triggers: ${status.state})`;
+  // A partition without triggers loses what is written to it by name; giving up the rest would lose all.
+  if (status.programs === 'current' && status.captures !== 'none') {
+    return {
+      mode: 'journal',
+      why: `its triggers are installed, except: ${exceptions(status)}. ${remedy}`,
+    };
+  }
   if (config.capture === 'journal')
     throw refused(config.name, 'capture', 'the journal is not installed', remedy);
   if (flow.updatedAt !== undefined) return { mode: 'poll', why: `no journal; for exact counts ${remedy}` };
   return { mode: 'snapshot', why: `no journal and no updated_at column; for exact counts ${remedy}` };
 }
 
+function exceptions({ uncaptured, strays }: InstallationStatus): string {
+  const bare = uncaptured.map((t) => `${t.schema}.${t.name} is not captured when written to by name`);
+  const fed = strays.map((t) => `${t.schema}.${t.name} is captured though no part of the table`);
+  return [...bare, ...fed].join('; ');
+}
+
 function refused(flow: string, key: string, message: string, remedy: string): FlowRefusedError {
   return new FlowRefusedError(flow, [{ path: `flows.${flow}.${key}`, message, remedy }]);
 }
 
-function sameStatuses(a: Flow, b: Flow): boolean {
-  return a.statuses.join('\0') === b.statuses.join('\0') && a.updatedAt === b.updatedAt;
+function sameLabels(a: Flow, b: Flow): boolean {
+  const reasons = (flow: Flow) => flow.reason?.values.join('\0');
+  return a.statuses.join('\0') === b.statuses.join('\0') && reasons(a) === reasons(b);
 }

@@ -58,6 +58,8 @@ export interface InstallationStatus {
    * it those on its partitions, but direct ones on a partition named in `uncaptured` are not. `none`: otherwise.
    */
   readonly captures: 'all' | 'some' | 'none';
+  /** Whether the programs are this version's for this flow; `broken`: a part is gone, so every capture is a fault. */
+  readonly programs: 'current' | 'outdated' | 'broken';
   /** Tables without all triggers; the watched table itself may be among them. */
   readonly uncaptured: readonly UncapturedTable[];
   /** Tables that still feed the journal and are no longer part of the flow, such as a detached partition. */
@@ -81,6 +83,18 @@ export class InstallBlockedError extends Error {
       { cause },
     );
     this.name = 'InstallBlockedError';
+  }
+}
+
+/** The journal is there and this role may not read it. Remedy: give it the rights with `--reader`. */
+export class JournalForbiddenError extends Error {
+  readonly code = 'JOURNAL_FORBIDDEN';
+  constructor(flow: string, cause: Error) {
+    super(
+      `The journal of flow ${flow} is installed, but this role may not read it (${cause.message}). With the account that installed it, run: flowgauge install --apply --reader=<this role>`,
+      { cause },
+    );
+    this.name = 'JournalForbiddenError';
   }
 }
 
@@ -119,8 +133,17 @@ export async function uninstall(
   if (flow === undefined) await step(sql, uninstallAllSql(), `The schema ${CAPTURE_SCHEMA}`, retries);
 }
 
-/** How the flow's journal stands. Reads the catalog and our own schema only. */
+/** How the flow's journal stands. Reads the catalog and our own schema only. Throws JournalForbiddenError. */
 export async function installationStatus(sql: postgres.Sql, flow: Flow): Promise<InstallationStatus> {
+  try {
+    return await readStatus(sql, flow);
+  } catch (error) {
+    const state = (error as { code?: unknown }).code;
+    throw state === '42501' ? new JournalForbiddenError(flow.name, error as Error) : error;
+  }
+}
+
+async function readStatus(sql: postgres.Sql, flow: Flow): Promise<InstallationStatus> {
   const names = journalNames(flow);
   const wanted = CAPTURED_STATEMENTS.map((s) => names.functions[s]);
   const tables = await tablesOf(sql, flow);
@@ -140,14 +163,15 @@ export async function installationStatus(sql: postgres.Sql, flow: Flow): Promise
   const strays = fed.filter((t) => !tables.some((table) => sameTable(t, table)));
   const root = uncaptured.find((t) => sameTable(t, flow.table));
   const bare = root?.missing.length === wanted.length;
-  if (bare || (await isMissing(sql))) return { state: 'missing', captures: 'none', uncaptured, strays };
+  if (bare || (await isMissing(sql)))
+    return { state: 'missing', captures: 'none', programs: 'broken', uncaptured, strays };
   const journal = await journalState(sql, flow);
   const works = journal !== 'broken' && root === undefined;
   const captures = !works ? 'none' : uncaptured.length > 0 ? 'some' : 'all';
   const complete =
     journal === 'current' && strays.length === 0 && uncaptured.every((t) => t.missing.length === 0);
   const state = !complete ? 'outdated' : uncaptured.length > 0 ? 'disabled' : 'current';
-  return { state, captures, uncaptured, strays };
+  return { state, captures, programs: journal, uncaptured, strays };
 }
 
 async function isMissing(sql: postgres.Sql): Promise<boolean> {

@@ -4,15 +4,16 @@ import type { Cursor } from '../flows/cursor.js';
 import type { Flow } from '../flows/flow.js';
 import type { OrderedChange } from '../flows/tracker.js';
 import type { Database } from '../storage/database.js';
-import type { Backlog, ChangeSource, Page } from './change-source.js';
-import { journalNames, quoteIdent, rearmSql } from './journal-sql.js';
+import type { BaselineSink, ChangeSource, Page } from './change-source.js';
+import { makeDurable, momentOf, requirePrimary } from './durable-snapshot.js';
+import { openBacklog } from './journal-backlog.js';
+import { journalNames, quoteIdent } from './journal-sql.js';
 import { ONE_SNAPSHOT, readCensusOfTable, streamTable } from './table-scan.js';
 
 const READ_DEADLINE_MS = 10_000;
 const DISCARD_DEADLINE_MS = 15_000;
 const CENSUS_DEADLINE_MS = 60_000;
-/** Counting stops here: past it the exact length of the queue no longer matters to anyone. */
-const BACKLOG_COUNT_CAP = 100_000;
+const UNREAD_BATCH_ROWS = 10_000;
 
 /**
  * Sort by `j.id`, never by `id`: that would be the text in this list, and 10 would come before 9.
@@ -21,9 +22,13 @@ const BACKLOG_COUNT_CAP = 100_000;
 const JOURNAL_COLUMNS = `id::text, tx::text, key, from_status, to_status, reason,
   (extract(epoch from case when isfinite(at) then at else clock_timestamp() end) * 1000000)::bigint::text as at_us`;
 
+/** As subqueries, so that the texts are parsed once and not for every row. */
+const SEEN = '(select $1::text::pg_snapshot)';
+const UPTO = '(select coalesce($2::text, $1::text)::pg_snapshot)';
+
 /** Rows that the cursor (see {@link positionOf}) does not cover. */
-const BEYOND_CURSOR = `not pg_visible_in_snapshot(tx, $1::text::pg_snapshot)
-  and not ($2::text is not null and id <= $3::text::bigint and pg_visible_in_snapshot(tx, coalesce($2::text, $1::text)::pg_snapshot))`;
+const BEYOND_CURSOR = `not pg_visible_in_snapshot(tx, ${SEEN})
+  and not ($2::text is not null and id <= $3::text::bigint and pg_visible_in_snapshot(tx, ${UPTO}))`;
 
 interface JournalRow {
   id: string;
@@ -39,31 +44,50 @@ interface JournalRow {
 export function openJournal(db: Database, flow: Flow): ChangeSource {
   const names = journalNames(flow);
   const journal = `${quoteIdent(names.schema)}.${quoteIdent(names.journal)}`;
-  const faults = `${quoteIdent(names.schema)}.${quoteIdent(names.faults)}`;
+  const backlog = openBacklog(flow);
   return {
     read: (cursor, limit) =>
-      db.run('journal read', READ_DEADLINE_MS, (sql) => read(sql, journal, cursor, limit)),
+      db.run('journal read', READ_DEADLINE_MS, async (sql) => {
+        // A window that was opened by an earlier read is old by now: what came since waits behind it.
+        if (cursor.upto !== undefined) {
+          await requirePrimary(sql, db.label);
+          return { ...(await read(sql, journal, cursor, limit)), more: true };
+        }
+        return readNew(sql, db.label, journal, cursor, limit);
+      }),
     discard: (page) =>
       db.run('journal discard', DISCARD_DEADLINE_MS, (sql) =>
         discard(sql, flow, names.schema, journal, page),
       ),
     sweep: (cursor) => db.run('journal sweep', CENSUS_DEADLINE_MS, (sql) => sweep(sql, journal, cursor)),
-    backlog: () => db.run('journal backlog', READ_DEADLINE_MS, (sql) => backlog(sql, flow, journal, faults)),
-    baseline: (cursor, sink, signal) =>
-      streamTable(
+    backlog: () =>
+      db.run('journal backlog', READ_DEADLINE_MS, async (sql) => {
+        await requirePrimary(sql, db.label);
+        return backlog(sql);
+      }),
+    baseline: async (cursor, sink, signal) => {
+      const at = await streamTable(
         db,
         flow,
         async (sql) => {
-          if (cursor !== undefined) await sink.unread(await readUnread(sql, journal, cursor));
+          await requirePrimary(sql, db.label);
+          if (cursor !== undefined) await readUnread(sql, journal, cursor, sink);
         },
         sink.rows,
         signal,
-      ),
+      );
+      await db.run('journal flush', DISCARD_DEADLINE_MS, makeDurable);
+      return at;
+    },
     census: (cursor) =>
-      db.transaction('audit', CENSUS_DEADLINE_MS, ONE_SNAPSHOT, async (sql) => ({
-        ...(await readCensusOfTable(sql, flow)),
-        pending: await pendingByStatus(sql, journal, cursor),
-      })),
+      db.transaction('audit', CENSUS_DEADLINE_MS, ONE_SNAPSHOT, async (sql) => {
+        await requirePrimary(sql, db.label);
+        return {
+          ...(await readCensusOfTable(sql, flow)),
+          pending: await pendingByStatus(sql, journal, cursor),
+          unread: [],
+        };
+      }),
   };
 }
 
@@ -73,14 +97,11 @@ export function openJournal(db: Database, flow: Flow): ChangeSource {
  * visible to a snapshot is closed under that order, which a bar on transaction ids is not: the second move of an item
  * may have the older transaction.
  */
-async function read(sql: postgres.Sql, journal: string, cursor: Cursor, limit: number): Promise<Page> {
-  const opened = cursor.upto === undefined ? await openWindow(sql, cursor) : cursor;
-  if (opened.upto === cursor.seen)
-    return { changes: [], next: cursor, more: false, truncated: 0, receipts: [] };
+async function read(sql: postgres.Sql, journal: string, opened: Cursor, limit: number): Promise<Page> {
   const rows = await sql.unsafe<JournalRow[]>(
     `select ${JOURNAL_COLUMNS} from ${journal} j
-      where id > $3::text::bigint and not pg_visible_in_snapshot(tx, $1::text::pg_snapshot)
-        and pg_visible_in_snapshot(tx, $2::text::pg_snapshot)
+      where id > $3::text::bigint and not pg_visible_in_snapshot(tx, ${SEEN})
+        and pg_visible_in_snapshot(tx, ${UPTO})
       order by j.id limit ${Math.trunc(limit)}`,
     positionOf(opened),
   );
@@ -91,21 +112,42 @@ async function read(sql: postgres.Sql, journal: string, cursor: Cursor, limit: n
   return { ...changesOf(rows), receipts: rows.map((r) => r.id), next, more: full };
 }
 
-async function openWindow(sql: postgres.Sql, cursor: Cursor): Promise<Cursor> {
-  const [now] = await sql<{ snapshot: string; behind: boolean }[]>`
-    select pg_current_snapshot()::text as snapshot,
-           pg_snapshot_xmax(pg_current_snapshot()) < pg_snapshot_xmax(${cursor.seen}::text::pg_snapshot) as behind`;
-  if (now!.behind) throw new SourceWentBackError(cursor.seen, now!.snapshot);
-  return { ...cursor, upto: now!.snapshot, id: 0n };
+/** The first page of what became visible since the last snapshot. */
+async function readNew(
+  sql: postgres.Sql,
+  where: string,
+  journal: string,
+  cursor: Cursor,
+  limit: number,
+): Promise<Page> {
+  const now = await momentOf(sql, where);
+  if (endOf(now.snapshot) < endOf(cursor.seen)) throw new SourceWentBackError(cursor.seen, now.snapshot);
+  const page = await read(sql, journal, { ...cursor, upto: now.snapshot, id: 0n }, limit);
+  // The old snapshot stays as good as a new one while the journal shows nothing between them, and needs no flush.
+  if (page.receipts.length === 0) return { ...page, next: cursor };
+  if (!now.durable) await makeDurable(sql);
+  return page;
+}
+
+/** The first transaction id that a snapshot does not know. */
+function endOf(snapshot: string): bigint {
+  return BigInt(snapshot.split(':')[1]!);
 }
 
 /** Everything beyond the cursor that the caller's snapshot sees, in commit order of each item. */
-async function readUnread(sql: postgres.Sql, journal: string, cursor: Cursor): Promise<OrderedChange[]> {
-  const rows = await sql.unsafe<JournalRow[]>(
-    `select ${JOURNAL_COLUMNS} from ${journal} j where ${BEYOND_CURSOR} order by j.id`,
-    positionOf(cursor),
-  );
-  return changesOf(rows).changes;
+async function readUnread(
+  sql: postgres.Sql,
+  journal: string,
+  cursor: Cursor,
+  sink: Pick<BaselineSink, 'unread'>,
+): Promise<void> {
+  const pages = sql
+    .unsafe<JournalRow[]>(
+      `select ${JOURNAL_COLUMNS} from ${journal} j where ${BEYOND_CURSOR} order by j.id`,
+      positionOf(cursor),
+    )
+    .cursor(UNREAD_BATCH_ROWS);
+  for await (const rows of pages) await sink.unread(changesOf(rows).changes);
 }
 
 function changesOf(rows: readonly JournalRow[]): { changes: OrderedChange[]; truncated: number } {
@@ -136,9 +178,11 @@ async function discard(
   page: Page,
 ): Promise<void> {
   if (page.receipts.length === 0) return;
-  await sql.unsafe(`delete from ${journal} where id = any($1::text::bigint[])`, [
-    `{${page.receipts.join(',')}}`,
-  ] as never[]);
+  // A join, not `id = any(…)`: on a small journal that filter parses the whole list again for every row.
+  await sql.unsafe(
+    `delete from ${journal} j using unnest($1::text::bigint[]) as page(id) where j.id = page.id`,
+    [`{${page.receipts.join(',')}}`] as never[],
+  );
   await sql.unsafe(
     `update ${quoteIdent(schema)}.installation set drained_id = greatest(drained_id, $2::text::bigint) where flow = $1`,
     [flow.name, page.receipts[page.receipts.length - 1]] as never[],
@@ -152,21 +196,6 @@ async function sweep(sql: postgres.Sql, journal: string, cursor: Cursor): Promis
 /** The cursor as the parameters `seen, upto, id`; text, because the driver knows neither type. */
 function positionOf(cursor: Cursor): never[] {
   return [cursor.seen, cursor.upto ?? null, cursor.id.toString()] as never[];
-}
-
-async function backlog(sql: postgres.Sql, flow: Flow, journal: string, faults: string): Promise<Backlog> {
-  const [row] = await sql.unsafe<{ age: number | null; entries: number; faults: string }[]>(
-    `select (select extract(epoch from clock_timestamp() - at)::float8 from ${journal} order by id limit 1) as age,
-            (select count(*)::int from (select 1 from ${journal} limit ${BACKLOG_COUNT_CAP}) q) as entries,
-            (select case when is_called then last_value else 0 end::text from ${faults}) as faults`,
-  );
-  // A journal that stopped at its bound goes on once everything in it is counted.
-  if (row!.entries === 0) await sql.unsafe(rearmSql(flow));
-  return {
-    oldestAgeSeconds: Math.max(0, row!.age ?? 0),
-    entries: row!.entries,
-    faults: Number(row!.faults),
-  };
 }
 
 /** Net items per raw status of what the journal holds beyond the cursor, in the caller's snapshot. */

@@ -88,7 +88,9 @@ export async function streamTable(
         })),
       );
     }
-    return { seen: at!.snapshot, upto: undefined, id: 0n, pollAtUs: highestUpdateUs ?? 0 };
+    // A stamp in the future must not become the mark of a poll: it would hide every change before it.
+    const pollAtUs = Math.min(highestUpdateUs ?? 0, Number(at!.now_us));
+    return { seen: at!.snapshot, upto: undefined, id: 0n, pollAtUs };
   });
 }
 

@@ -1,11 +1,17 @@
 /** Owns one watched flow while we lead: read a page, fold it, store it, let the source forget it; audit and repair. */
-import { type CaptureMode, type Flow, NONE, statusLabel } from '../flows/flow.js';
-import { fold, type Item } from '../flows/tracker.js';
-import { storeBaseline } from '../storage/baseline-store.js';
+import { type CaptureMode, type Flow, statusLabel } from '../flows/flow.js';
+import { type FoldDelta, fold, type OrderedChange } from '../flows/tracker.js';
+import { type BaselineDifference, type BaselineItem, storeBaseline } from '../storage/baseline-store.js';
 import type { Database } from '../storage/database.js';
 import { commitFold, type FlowState, loadItems, loadPopulation, loadState } from '../storage/flow-store.js';
-import type { Backlog, Census, ChangeSource, Page } from './change-source.js';
+import type { Backlog, BaselineRow, Census, ChangeSource, Page } from './change-source.js';
+import { byLabel, driftOf } from './drift.js';
 import { SourceWentBackError } from './journal.js';
+import type { Turns } from './turns.js';
+import type { AuditResult, GapReason, StepResult, WatcherEvent } from './watch-report.js';
+
+/** A page may grow to this many rows to hold a statement together with the moves that triggers nested in it. */
+const LARGEST_PAGE = 100_000;
 
 /** Moments at which crash tests end the process; each name is one place where half of the work is done. */
 export const FAILPOINTS = [
@@ -20,17 +26,6 @@ export const FAILPOINTS = [
 ] as const;
 export type Failpoint = (typeof FAILPOINTS)[number];
 
-/** Why counts had to be repaired from the table, or changes are known to be missing. */
-export const GAP_REASONS = [
-  'capture_fault',
-  'truncated',
-  'drift',
-  'broken_chain',
-  'source_went_back',
-  'mode_changed',
-] as const;
-export type GapReason = (typeof GAP_REASONS)[number];
-
 export interface WatcherOptions {
   readonly flow: Flow;
   readonly mode: Exclude<CaptureMode, 'snapshot'>;
@@ -40,31 +35,10 @@ export interface WatcherOptions {
   readonly boundsSeconds: readonly number[];
   /** Changes per page, 1 to 50,000. */
   readonly pageSize: number;
+  /** Shared with the other flows of the process. */
+  readonly scans: Turns;
   readonly failpoint: (name: Failpoint) => void;
   readonly report: (event: WatcherEvent) => void;
-}
-
-/** What the watcher tells; `serve` turns it into log lines. */
-export type WatcherEvent =
-  | { readonly kind: 'baseline'; readonly flow: string; readonly items: number }
-  | {
-      readonly kind: 'gap';
-      readonly flow: string;
-      readonly reason: GapReason;
-      readonly added: number;
-      readonly removed: number;
-      readonly moved: number;
-    }
-  | { readonly kind: 'unexpected'; readonly flow: string; readonly moves: number; readonly unknown: number };
-
-/** `more`: changes are known to wait. `worked`: some were folded and none is known to wait. `idle`: there were none. */
-export type StepResult = 'more' | 'worked' | 'idle';
-
-/** Result of an audit: rows in the table minus items we account for, per status label. */
-export interface AuditResult {
-  readonly drift: ReadonlyMap<string, number>;
-  readonly oldestUpdateUs: ReadonlyMap<string, number>;
-  readonly repaired: boolean;
 }
 
 /** One flow's reader. Calls must not overlap; every error leaves the stored state whole and makes the next call reload it. */
@@ -73,74 +47,95 @@ export class FlowWatcher {
   private swept = false;
   private driftedBefore = false;
   private auditWanted: GapReason | undefined;
+  /** The gap behind `auditWanted` is stored already: a repair must not count it again. */
+  private gapStored = false;
 
   constructor(private readonly options: WatcherOptions) {}
 
-  /** True when an event (a truncation, a broken chain) asks for an audit before its time. */
+  /** True when an event (a truncation, a broken chain, a fault) asks for an audit before its time. */
   get wantsAudit(): boolean {
     return this.auditWanted !== undefined;
   }
 
+  /** Another process leads from now on: what we know of the stored state grows old. */
+  forget(): void {
+    this.state = undefined;
+    this.swept = false;
+    this.driftedBefore = false;
+    this.settle();
+  }
+
   /** Folds at most one page. */
   async step(signal: AbortSignal): Promise<StepResult> {
-    return this.guarded(async () => {
+    return this.guarded(signal, async () => {
       const state = await this.current(signal);
-      const page = await this.options.source.read(state.cursor, this.options.pageSize, signal);
+      const { page, delta } = await this.readWhole(state, signal);
       this.options.failpoint('after_read');
-      if (page.receipts.length === 0 && page.changes.length === 0) {
+      if (page.receipts.length === 0 && delta.folded === 0) {
         this.state = { ...state, cursor: page.next };
         return page.more ? 'more' : 'idle';
       }
-      await this.store(state, page);
+      await this.store(state, page, delta);
       await this.options.source.discard(page);
       this.options.failpoint('after_discard');
       return page.more ? 'more' : 'worked';
     });
   }
 
-  /** What still waits at the source; starts a repair when captures failed since we last looked. */
+  /** What still waits at the source; asks for an audit when captures failed since the last one. */
   async lookBehind(signal: AbortSignal): Promise<Backlog> {
-    return this.guarded(async () => {
+    return this.guarded(signal, async () => {
       const state = await this.current(signal);
       const backlog = await this.options.source.backlog();
-      if (backlog.faults > state.faultsSeen)
-        await this.repair(state, 'capture_fault', backlog.faults, signal);
+      if (backlog.faults !== state.faultsSeen) this.auditWanted ??= 'capture_fault';
       return backlog;
     });
   }
 
-  /** Compares the table with what we account for, in one snapshot of the source, and repairs a difference. */
+  /**
+   * Compares the table with what we account for, in one snapshot of the source. Repairs a difference, and after a
+   * fault also where there is none: what left and came back was missed all the same.
+   */
   async audit(signal: AbortSignal): Promise<AuditResult> {
-    return this.guarded(async () => {
+    return this.guarded(signal, async () => {
+      const { flow, mode, source, store } = this.options;
       const state = await this.current(signal);
       this.options.failpoint('before_audit');
-      const population = await loadPopulation(this.options.store, this.options.flow.name);
-      const census = await this.options.source.census(state.cursor);
-      const drift = driftOf(this.options.flow, population, census);
-      const reason = this.auditWanted ?? 'drift';
-      this.auditWanted = undefined;
-      const drifted = [...drift.values()].some((d) => d !== 0);
-      // Polling has no common snapshot with its own reading: only a difference that stays is one.
-      const repaired = drifted && (this.options.mode === 'journal' || this.driftedBefore);
+      // Before the snapshot: a fault that comes later is found by the next audit, never skipped.
+      const { faults } = await source.backlog();
+      const population = await loadPopulation(store, flow.name);
+      const census = await source.census(state.cursor);
+      const drift = driftOf(flow, population, { ...census, pending: await this.pendingOf(census) });
+      // Fewer than before: the journal was made anew, and nobody watched in between.
+      const faulted = faults !== state.faultsSeen;
+      const drifted = census.unread !== undefined && [...drift.values()].some((d) => d !== 0);
+      // Polling sees no deletes and finds late commits later: only a difference that stays is one.
+      const repaired = faulted || (drifted && (mode === 'journal' || this.driftedBefore));
+      const reason = faulted ? 'capture_fault' : (this.auditWanted ?? 'drift');
+      if (repaired) await this.repair(state, reason, faults, signal);
+      else if (this.gapStored) this.tellGap(reason, { added: 0, removed: 0, moved: 0 });
+      this.settle();
       this.driftedBefore = drifted && !repaired;
-      if (repaired) await this.repair(state, reason, state.faultsSeen, signal);
       this.options.failpoint('after_audit');
-      return {
-        drift,
-        oldestUpdateUs: labelled(this.options.flow, census.oldestUpdateUs, Math.min),
-        repaired,
-      };
+      return { drift, oldestUpdateUs: byLabel(flow, census.oldestUpdateUs, Math.min), repaired };
     });
   }
 
-  private async guarded<T>(work: () => Promise<T>): Promise<T> {
+  private settle(): void {
+    this.auditWanted = undefined;
+    this.gapStored = false;
+  }
+
+  private async guarded<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
       const state = this.state;
       this.state = undefined;
+      // A page that was stored and not discarded would stay in the journal, and look like a backlog for ever.
+      this.swept = false;
       if (error instanceof SourceWentBackError && state !== undefined) {
-        await this.repair(state, 'source_went_back', 0, new AbortController().signal);
+        await this.repair(state, 'source_went_back', await this.faultsNow(), signal);
       }
       throw error;
     }
@@ -168,16 +163,45 @@ export class FlowWatcher {
     return (await this.options.source.backlog()).faults;
   }
 
-  private async store(state: FlowState, page: Page): Promise<void> {
-    const { flow, store, boundsSeconds, failpoint, report } = this.options;
-    const keys = [...new Set(page.changes.map((c) => c.key))];
-    const items: Map<string, Item> = keys.length === 0 ? new Map() : await loadItems(store, flow.name, keys);
-    const delta = fold(flow, items, page.changes, boundsSeconds);
-    const isGap = delta.broken > 0 && this.options.mode === 'journal';
+  /**
+   * A page and its fold. A move nested in a statement comes before the move that fired it: when the page ends between
+   * the two, the chain looks broken, and a longer page shows that it is not.
+   */
+  private async readWhole(
+    state: FlowState,
+    signal: AbortSignal,
+  ): Promise<{ readonly page: Page; readonly delta: FoldDelta }> {
+    for (let limit = this.options.pageSize; ; limit = Math.min(limit * 4, LARGEST_PAGE)) {
+      const page = await this.options.source.read(state.cursor, limit, signal);
+      const delta = await this.foldOnStored(page.changes);
+      if (delta.broken === 0 || !page.more || limit >= LARGEST_PAGE) return { page, delta };
+    }
+  }
+
+  private async foldOnStored(changes: readonly OrderedChange[]): Promise<FoldDelta> {
+    const { flow, store, boundsSeconds } = this.options;
+    const keys = [...new Set(changes.map((c) => c.key))];
+    const items = keys.length === 0 ? new Map() : await loadItems(store, flow.name, keys);
+    return fold(flow, items, changes, boundsSeconds);
+  }
+
+  /** Net items per status of what waits: as the source says, or as folding it would change them. */
+  private async pendingOf(census: Census): Promise<ReadonlyMap<string, number>> {
+    if (census.unread === undefined || census.unread.length === 0) return census.pending;
+    return (await this.foldOnStored(census.unread)).population;
+  }
+
+  private async store(state: FlowState, page: Page, delta: FoldDelta): Promise<void> {
+    const { flow, store, mode, boundsSeconds, failpoint, report } = this.options;
+    if (page.truncated > 0) this.auditWanted = 'truncated';
+    const isBroken = delta.broken > 0 && mode === 'journal';
+    // One accident breaks many chains, page after page: it is one gap until an audit has looked.
+    const isNewGap = isBroken && !this.gapStored;
+    const reason = this.auditWanted ?? 'broken_chain';
     const facts = {
       next: page.next,
-      gaps: isGap ? 1 : 0,
-      gapReason: isGap ? 'broken_chain' : undefined,
+      gaps: isNewGap ? 1 : 0,
+      gapReason: isNewGap ? reason : undefined,
       faultsSeen: state.faultsSeen,
     };
     await commitFold(store, flow.name, state.version, delta, facts, boundsSeconds, () =>
@@ -185,8 +209,10 @@ export class FlowWatcher {
     );
     failpoint('after_fold_commit');
     this.state = { ...state, version: state.version + 1n, cursor: page.next };
-    if (isGap) this.auditWanted = 'broken_chain';
-    if (page.truncated > 0) this.auditWanted = 'truncated';
+    if (isBroken) {
+      this.auditWanted = reason;
+      this.gapStored = true;
+    }
     if (delta.unexpected > 0 || delta.unknown > 0) {
       report({ kind: 'unexpected', flow: flow.name, moves: delta.unexpected, unknown: delta.unknown });
     }
@@ -208,64 +234,34 @@ export class FlowWatcher {
     faultsSeen: number,
     signal: AbortSignal,
   ): Promise<void> {
-    const { flow, mode, source, store, boundsSeconds, failpoint, report } = this.options;
-    const cause = { expectedVersion: known?.version, mode, gapReason: reason, faultsSeen };
+    const { flow, mode, source, store, scans, boundsSeconds, failpoint, report } = this.options;
+    const gaps = reason === undefined || this.gapStored ? 0 : 1;
+    const cause = { expectedVersion: known?.version, mode, gapReason: reason, gaps, faultsSeen };
     // Changes beyond a cursor of another mode, or of another server, are not ours to count.
     const read =
       known !== undefined && reason !== 'mode_changed' && reason !== 'source_went_back'
         ? known.cursor
         : undefined;
-    const difference = await storeBaseline(
-      store,
-      flow,
-      cause,
-      boundsSeconds,
-      (intake) =>
-        source.baseline(
-          read,
-          {
-            unread: intake.count,
-            rows: (rows) => intake.take(rows.map((r) => ({ ...r, status: statusLabel(flow, r.status) }))),
-          },
-          signal,
-        ),
-      () => failpoint('before_baseline_commit'),
+    const rowsTo =
+      (take: (items: readonly BaselineItem[]) => Promise<void>) => (rows: readonly BaselineRow[]) =>
+        take(rows.map((r) => ({ ...r, status: statusLabel(flow, r.status) })));
+    const difference = await scans.take(signal, () =>
+      storeBaseline(
+        store,
+        flow,
+        cause,
+        boundsSeconds,
+        (intake) => source.baseline(read, { unread: intake.count, rows: rowsTo(intake.take) }, signal),
+        () => failpoint('before_baseline_commit'),
+      ),
     );
     failpoint('after_baseline_commit');
     this.swept = false;
     if (reason === undefined) report({ kind: 'baseline', flow: flow.name, items: difference.added });
-    else report({ kind: 'gap', flow: flow.name, reason, ...difference });
+    else this.tellGap(reason, difference);
   }
-}
 
-/** Rows minus (items + what waits), per label. Every declared status is present, zero included. */
-export function driftOf(
-  flow: Flow,
-  population: ReadonlyMap<string, number>,
-  census: Pick<Census, 'table' | 'pending'>,
-): Map<string, number> {
-  const sum = (a: number, b: number) => a + b;
-  const rows = labelled(flow, census.table, sum);
-  const pending = labelled(flow, census.pending, sum);
-  const drift = new Map<string, number>();
-  const labels = new Set([...flow.statuses, ...rows.keys(), ...pending.keys(), ...population.keys()]);
-  labels.delete(NONE);
-  for (const label of labels) {
-    drift.set(label, (rows.get(label) ?? 0) - (population.get(label) ?? 0) - (pending.get(label) ?? 0));
+  private tellGap(reason: GapReason, difference: BaselineDifference): void {
+    this.options.report({ kind: 'gap', flow: this.options.flow.name, reason, ...difference });
   }
-  return drift;
-}
-
-function labelled(
-  flow: Flow,
-  raw: ReadonlyMap<string, number>,
-  join: (a: number, b: number) => number,
-): Map<string, number> {
-  const result = new Map<string, number>();
-  for (const [status, value] of raw) {
-    const label = statusLabel(flow, status);
-    const before = result.get(label);
-    result.set(label, before === undefined ? value : join(before, value));
-  }
-  return result;
 }

@@ -19,7 +19,11 @@ export async function runCheck(
   if (!sourceWorks) return false;
   let good = storeWorks;
   for (const flow of config.flows) {
-    if (!(await checkFlow(databases.source, flow, print))) good = false;
+    const works = await checkFlow(databases.source, flow, print).catch((error: unknown) => {
+      print(`flow ${flow.name}: ${error instanceof Error ? error.message : String(error)}`);
+      return false;
+    });
+    if (!works) good = false;
   }
   return good;
 }

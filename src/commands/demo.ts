@@ -6,15 +6,24 @@ import { parseArgs } from 'node:util';
 import type { Environment } from '../config/environment.js';
 import { parseConfig } from '../config/load.js';
 import type { ValidConfig } from '../config/valid-config.js';
-import { readEventLog } from '../demo/event-log.js';
+import { type LogColumns, readEventLog } from '../demo/event-log.js';
+import type { DemoLog } from '../demo/loop.js';
 import { startPipeline } from '../demo/pipeline.js';
 import { startPrometheus } from '../demo/prometheus.js';
-import { parseReplaySpeed, prepareReplay, replay } from '../demo/replay.js';
+import {
+  parseReplaySpeed,
+  prepareReplay,
+  ReplayInterruptedError,
+  type ReplaySpeed,
+  replay,
+} from '../demo/replay.js';
 import { planScenario, SCENARIOS, type Scenario } from '../demo/scenarios.js';
 import { createTokensTable } from '../demo/schema.js';
 import { flowgaugeYaml } from '../demo/watch-config.js';
+import { instrumentFetch } from '../instrument/http-client.js';
 import type { OpenDatabases } from '../open-databases.js';
 import { type Exporter, startExporter } from '../serve.js';
+import { exemplarLabels } from '../telemetry/context.js';
 import type { RootLogger } from '../telemetry/logger.js';
 import { installFlows, type Print, resolveFlows } from './install.js';
 
@@ -24,9 +33,10 @@ Runs the exporter on an embedded PostgreSQL with something to watch.
 
   --scenario NAME              play a fault: ${SCENARIOS.join(', ')}
   --seed TEXT                  another market
-  --speed N                    how many times faster than the real one the market runs (default 300)
-  --replay FILE.csv            replay a real event log instead of the token pipeline
-  --replay-speed 100000x       pace of the replay, or "unlimited" (default 100000x)
+  --speed 300x                 how many times faster than the real one the market runs (default 300x);
+                               of a replay: how many times faster than the log, or "unlimited" (default 100000x)
+  --replay FILE.csv            replay a real event log instead of the token pipeline; goes on where it was stopped
+  --replay-restart             empty the replayed table first: each item leaves it, then the log begins anew
   --columns item=A,status=B,time=C   the log's columns (default CaseID, ActivityID, CompleteTimestamp)
   --data DIRECTORY             where the embedded database lives (default .flowgauge)
   --web.listen-address H:P     where to listen (default 127.0.0.1:9877)
@@ -40,12 +50,18 @@ interface DemoOptions {
   readonly scenario: Scenario | undefined;
   readonly seed: string | undefined;
   readonly speed: number | undefined;
-  readonly replayFile: string | undefined;
-  readonly replaySpeed: ReturnType<typeof parseReplaySpeed>;
-  readonly columns: { item: string; status: string; time: string };
+  readonly replay: ReplayPlan | undefined;
   readonly directory: string;
   readonly listenAddress: string;
   readonly prometheus: boolean;
+}
+
+/** What is replayed, and how. */
+interface ReplayPlan {
+  readonly file: string;
+  readonly speed: ReplaySpeed;
+  readonly resume: 'continue' | 'restart';
+  readonly columns: LogColumns;
 }
 
 /** A wrong flag of the demo. The message says which, the value and what to write. */
@@ -94,26 +110,49 @@ export async function startDemo(parts: {
 
 function parseDemoOptions(argv: readonly string[]): DemoOptions {
   const { values } = parseDemoArguments(argv);
-  const columns = Object.fromEntries(
-    (values.columns ?? DEFAULT_COLUMNS).split(',').map((pair) => pair.split('=', 2)),
-  ) as Partial<DemoOptions['columns']>;
-  const { item, status, time } = columns;
-  if (!item || !status || !time) {
-    throw new DemoOptionError(
-      `--columns is ${JSON.stringify(values.columns)}; write item=COLUMN,status=COLUMN,time=COLUMN.`,
-    );
+  if (values.replay === undefined && (values['replay-restart'] || values.columns !== undefined)) {
+    const flag = values.columns === undefined ? '--replay-restart' : '--columns';
+    throw new DemoOptionError(`${flag} says how a log is replayed; name the log with --replay FILE.csv.`);
   }
   return {
     scenario: values.scenario === undefined ? undefined : planScenario(values.scenario),
     seed: values.seed,
-    speed: values.speed === undefined ? undefined : Number(values.speed),
-    replayFile: values.replay,
-    replaySpeed: parseReplaySpeed(values['replay-speed'] ?? '100000x'),
-    columns: { item, status, time },
+    speed: values.replay === undefined ? marketSpeed(values.speed) : undefined,
+    replay: values.replay === undefined ? undefined : replayPlan(values.replay, values),
     directory: resolve(values.data ?? '.flowgauge'),
     listenAddress: values['web.listen-address'] ?? '127.0.0.1:9877',
     prometheus: values['no-prometheus'] !== true,
   };
+}
+
+function replayPlan(
+  file: string,
+  values: Pick<ReturnType<typeof parseDemoArguments>['values'], 'speed' | 'columns' | 'replay-restart'>,
+): ReplayPlan {
+  return {
+    file,
+    speed: parseReplaySpeed(values.speed ?? '100000x'),
+    resume: values['replay-restart'] === true ? 'restart' : 'continue',
+    columns: parseColumns(values.columns ?? DEFAULT_COLUMNS),
+  };
+}
+
+function parseColumns(text: string): LogColumns {
+  const named = Object.fromEntries(text.split(',').map((pair) => pair.split('=', 2))) as Partial<LogColumns>;
+  const { item, status, time } = named;
+  if (item && status && time) return { item, status, time };
+  throw new DemoOptionError(
+    `--columns is ${JSON.stringify(text)}; write item=COLUMN,status=COLUMN,time=COLUMN.`,
+  );
+}
+
+function marketSpeed(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const speed = /^(\d+(?:\.\d+)?)x?$/.exec(text)?.[1];
+  if (speed === undefined) {
+    throw new DemoOptionError(`--speed of the market is ${JSON.stringify(text)}; write for example 300x.`);
+  }
+  return Number(speed);
 }
 
 function parseDemoArguments(argv: readonly string[]) {
@@ -125,7 +164,7 @@ function parseDemoArguments(argv: readonly string[]) {
         seed: { type: 'string' },
         speed: { type: 'string' },
         replay: { type: 'string' },
-        'replay-speed': { type: 'string' },
+        'replay-restart': { type: 'boolean' },
         columns: { type: 'string' },
         data: { type: 'string' },
         'web.listen-address': { type: 'string' },
@@ -139,11 +178,11 @@ function parseDemoArguments(argv: readonly string[]) {
 
 async function demoConfig(options: DemoOptions, env: Environment): Promise<ValidConfig> {
   const flows =
-    options.replayFile === undefined
+    options.replay === undefined
       ? flowgaugeYaml({ kind: 'tokens' })
       : flowgaugeYaml({
           kind: 'replay',
-          statuses: (await readEventLog(options.replayFile, options.columns)).statuses,
+          statuses: (await readEventLog(options.replay.file, options.replay.columns)).statuses,
         });
   const text = [
     `web: { listen_address: ${JSON.stringify(options.listenAddress)} }`,
@@ -156,7 +195,7 @@ async function demoConfig(options: DemoOptions, env: Environment): Promise<Valid
 }
 
 async function prepare(options: DemoOptions, config: ValidConfig, databases: OpenDatabases): Promise<void> {
-  if (options.replayFile === undefined) await createTokensTable(databases.sourceUrl);
+  if (options.replay === undefined) await createTokensTable(databases.sourceUrl);
   else await prepareReplay(databases.sourceUrl);
   const flows = await resolveFlows(databases.source, config.flows);
   await installFlows(databases.source, flows, config.journal.maxRows);
@@ -178,7 +217,7 @@ async function startWork(
   const url = exporter.databases.sourceUrl;
   // What happens before the baseline is part of it and would not be counted.
   while (!exporter.ready().ready && !signal.aborted) await sleep(50);
-  if (options.replayFile === undefined) {
+  if (options.replay === undefined) {
     const pipeline = await startPipeline({
       url,
       log: demoLog,
@@ -186,29 +225,44 @@ async function startWork(
       ...(options.seed === undefined ? {} : { seed: options.seed }),
       ...(options.speed === undefined ? {} : { speed: options.speed }),
       scenario: options.scenario,
+      tracing: exporter.tracing,
+      metrics: exporter.metrics,
     });
     print(`market API of the demo:  ${pipeline.apiUrl}`);
-    return () => pipeline.stop();
+    const apis = { [new URL(pipeline.apiUrl).host]: 'market' };
+    const stopObserving = instrumentFetch(exporter.metrics, { apis, exemplar: exemplarLabels });
+    return async () => {
+      await pipeline.stop();
+      stopObserving();
+    };
   }
-  const running = replay({
-    file: options.replayFile,
-    url,
-    columns: options.columns,
-    speed: options.replaySpeed,
-    signal,
-    log: demoLog,
-  }).then(
+  const running = replayToEnd(options.replay, url, demoLog, signal).then(
     (result) => print(`replay ${result.outcome}: ${result.written} of ${result.events} events written`),
     (err) => log.named('demo').error('replay failed', { err }),
   );
   return () => running;
 }
 
+/** A database that fails during the replay is waited for; what was stored is known there and not written again. */
+async function replayToEnd(plan: ReplayPlan, url: string, log: DemoLog, signal: AbortSignal) {
+  let { resume } = plan;
+  for (;;) {
+    try {
+      return await replay({ ...plan, resume, url, signal, log });
+    } catch (error) {
+      if (!(error instanceof ReplayInterruptedError) || signal.aborted) throw error;
+      log.warn({ reason: error.message }, 'replay interrupted; it goes on in a second');
+      // A second restart would take the items out of the table twice.
+      if (error.opened) resume = 'continue';
+      await sleep(1_000);
+    }
+  }
+}
+
 function tell(print: Print, url: string, prometheus: string | undefined, options: DemoOptions): void {
   print(`landing page:            ${url}/`);
   print(`metrics:                 ${url}/metrics`);
-  if (options.replayFile === undefined)
-    print(`stuck tokens:            ${url}/api/flows/tokens/stuck?limit=20`);
+  if (options.replay === undefined) print(`stuck tokens:            ${url}/api/flows/tokens/stuck?limit=20`);
   if (prometheus === undefined) {
     print('Prometheus:              not started (not on the PATH, or switched off)');
   } else {

@@ -27,22 +27,31 @@ const ZERO_PAIRS_STATUSES = 12;
 export function declareFlow(metrics: Metrics, flow: Flow, mode: CaptureMode): void {
   const name = flow.name;
   for (const m of CAPTURE_MODES) metrics.flowCaptureInfo.set({ flow: name, mode: m }, m === mode ? 1 : 0);
-  for (const [status, limit] of flow.limits) {
-    for (const severity of LIMIT_SEVERITIES) {
-      const ms = limit[severity];
-      if (ms !== undefined) metrics.flowStatusLimit.set({ flow: name, status, severity }, ms / 1000);
-    }
-  }
+  declareLimits(metrics, flow);
   if (mode === 'snapshot') return;
-  metrics.flowUnexpectedTransitions.inc({ flow: name }, 0);
-  metrics.flowCaptureGaps.inc({ flow: name }, 0);
   if (mode === 'journal') metrics.flowCaptureFaults.inc({ flow: name }, 0);
-  for (const [from, to] of possibleMoves(flow)) {
-    metrics.flowTransitions.inc({ flow: name, from, to }, 0);
-  }
+  declareMoves(metrics, flow);
   for (const reason of flow.reason === undefined ? [] : [...flow.reason.values, OTHER]) {
     for (const to of flow.statuses) metrics.flowTransitionReasons.inc({ flow: name, to, reason }, 0);
   }
+}
+
+/** Writes the declared limits of a flow. */
+export function declareLimits(metrics: Metrics, flow: Flow): void {
+  for (const [status, limit] of flow.limits) {
+    for (const severity of LIMIT_SEVERITIES) {
+      const ms = limit[severity];
+      if (ms !== undefined) metrics.flowStatusLimit.set({ flow: flow.name, status, severity }, ms / 1000);
+    }
+  }
+}
+
+/** Writes zeros for every move that a flow can make, for unexpected ones and for gaps. */
+export function declareMoves(metrics: Metrics, flow: Flow): void {
+  const { name } = flow;
+  metrics.flowUnexpectedTransitions.inc({ flow: name }, 0);
+  metrics.flowCaptureGaps.inc({ flow: name }, 0);
+  for (const [from, to] of possibleMoves(flow)) metrics.flowTransitions.inc({ flow: name, from, to }, 0);
 }
 
 /** Moves that a flow can make as far as it is declared; inserts and deletes included. */

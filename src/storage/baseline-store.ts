@@ -32,6 +32,8 @@ export interface BaselineCause {
   readonly expectedVersion: bigint | undefined;
   readonly mode: CaptureMode;
   readonly gapReason: string | undefined;
+  /** 0 where the gap was counted when it was noticed. */
+  readonly gaps: number;
   readonly faultsSeen: number;
 }
 
@@ -117,14 +119,13 @@ async function moveCursor(
   cause: BaselineCause,
   cursor: Cursor,
 ): Promise<void> {
-  const isGap = cause.gapReason !== undefined;
   await tx`
     update flowgauge.flow_state set
            mode = ${cause.mode}, version = version + 1, cursor_seen = ${cursor.seen}, cursor_upto = ${cursor.upto ?? null},
            cursor_id = ${cursor.id.toString()}::text::bigint, poll_at_us = ${cursor.pollAtUs ?? null}::float8::bigint,
            baseline_at = now(), faults_seen = ${cause.faultsSeen}, updated_at = now(),
-           gaps = gaps + ${isGap ? 1 : 0},
-           last_gap_at = case when ${isGap} then now() else last_gap_at end,
+           gaps = gaps + ${cause.gaps},
+           last_gap_at = case when ${cause.gaps}::int > 0 then now() else last_gap_at end,
            last_gap_reason = coalesce(${cause.gapReason ?? null}::text, last_gap_reason)
      where flow = ${flow}`;
 }

@@ -85,6 +85,11 @@ export class Connections {
     this.dropAll();
   }
 
+  /** Breaks the connections that nobody uses: what swallowed one call will swallow the next on each of them. */
+  dropIdle(): void {
+    for (const session of [...this.#idle]) session.destroy();
+  }
+
   /** Breaks every connection; work on them is rejected. */
   dropAll(): void {
     for (const session of [...this.#sessions]) session.destroy();

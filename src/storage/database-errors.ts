@@ -1,4 +1,5 @@
 /** Owns what can go wrong between us and a database, and how each case is recognised in the driver's errors. */
+import { DrizzleQueryError } from 'drizzle-orm/errors';
 
 /**
  * Whether the work had an effect: `not-applied` is certain, `unknown` means that the answer was lost, so whoever
@@ -86,6 +87,14 @@ export function errorCode(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
+/**
+ * What the driver said. The query builder wraps it in an error without a code, whose message holds the statement and
+ * its values: unwrapped, a lost connection is known as one, and no value gets into a log.
+ */
+export function driverError(error: unknown): unknown {
+  return error instanceof DrizzleQueryError && error.cause instanceof Error ? error.cause : error;
+}
+
 /** Whether the connection, not the statement, is at fault. */
 export function isConnectionFailure(error: unknown): boolean {
   const code = errorCode(error);
@@ -122,5 +131,5 @@ function remedy(reason: string): string {
   if (reason === '3D000') return 'Create the database or correct its name in the URL.';
   if (reason === '53300') return 'Raise max_connections there or lower what else is connected.';
   if (/^(ENOTFOUND|EAI_AGAIN)$/.test(reason)) return 'Check the host name and the DNS.';
-  return 'Check that the server runs and can be reached; it will be tried again.';
+  return 'Check that the server runs and can be reached.';
 }

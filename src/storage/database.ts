@@ -7,6 +7,7 @@ import {
   DatabaseReadOnlyError,
   DatabaseTimeoutError,
   DatabaseUnavailableError,
+  driverError,
   errorCode,
   isCancelled,
   isConnectionFailure,
@@ -27,6 +28,15 @@ export type DatabaseEvent =
   | { readonly kind: 'down'; readonly role: DatabaseRole; readonly reason: string }
   | { readonly kind: 'timeout'; readonly role: DatabaseRole; readonly work: string };
 
+/** What is known of a call before it is made. `label` is as in {@link Database}. */
+export interface CallName {
+  readonly role: DatabaseRole;
+  readonly label: string;
+  readonly name: string;
+}
+/** See {@link DatabaseOptions}. */
+export type AroundCall = <T>(call: CallName, work: () => Promise<T>) => Promise<T>;
+
 /** Options of {@link openDatabase}. */
 export interface DatabaseOptions {
   readonly url: string | Revealable;
@@ -37,6 +47,8 @@ export interface DatabaseOptions {
   readonly applicationName: string;
   /** Must not throw. */
   readonly onEvent?: (event: DatabaseEvent) => void;
+  /** Runs around each call, for a span; must call `work` once and answer what it answers. Default: nothing. */
+  readonly around?: AroundCall | undefined;
   /** False where a pooler loses prepared statements; noticed by itself after the first loss. Default true. */
   readonly prepare?: boolean;
   /** Longest time to make a connection, in ms. Default 5000. */
@@ -94,7 +106,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     },
   });
   // Not the options as a whole: they hold the URL, and a dumped object must not.
-  return new GuardedDatabase(options.role, options.onEvent, address.label, where, connections);
+  const { role, onEvent, around } = options;
+  return new GuardedDatabase(role, onEvent, around, address.label, where, connections);
 }
 
 const LONGEST_DEADLINE_MS = 86_400_000;
@@ -105,6 +118,7 @@ class GuardedDatabase implements Database {
   constructor(
     readonly role: DatabaseRole,
     private readonly onEvent: DatabaseOptions['onEvent'],
+    private readonly around: AroundCall | undefined,
     readonly label: string,
     private readonly where: string,
     private readonly connections: Connections,
@@ -115,17 +129,29 @@ class GuardedDatabase implements Database {
   }
 
   run<T>(name: string, deadlineMs: number, work: Work<T>): Promise<T> {
-    return this.#call(name, deadlineMs, 'run', (session) => work(session.sql, session.orm));
+    return this.#framed(name, deadlineMs, 'run', (session) => work(session.sql, session.orm));
   }
 
   transaction<T>(name: string, deadlineMs: number, options: TransactionOptions, work: Work<T>): Promise<T> {
-    return this.#call(name, deadlineMs, 'transaction', (session) =>
+    return this.#framed(name, deadlineMs, 'transaction', (session) =>
       session.transaction(options, () => work(session.sql, session.orm)),
     );
   }
 
   close(deadlineMs: number): Promise<void> {
     return this.connections.close(deadlineMs);
+  }
+
+  #framed<T>(
+    name: string,
+    deadlineMs: number,
+    kind: Call['kind'],
+    act: (s: Session) => Promise<T>,
+  ): Promise<T> {
+    const call = () => this.#call(name, deadlineMs, kind, act);
+    return this.around === undefined
+      ? call()
+      : this.around({ role: this.role, label: this.label, name }, call);
   }
 
   async #call<T>(
@@ -151,7 +177,7 @@ class GuardedDatabase implements Database {
       this.#setUp(true);
       return result;
     } catch (error) {
-      throw this.#judge(call, error, performance.now() - startedMs);
+      throw this.#judge(call, driverError(error), performance.now() - startedMs);
     } finally {
       clearTimeout(timer);
     }
@@ -177,7 +203,10 @@ class GuardedDatabase implements Database {
 
   /** Turns what the driver or the server said into our words, and draws the consequence for the connections. */
   #judge(call: Call, error: unknown, tookMs: number): unknown {
-    if (error instanceof DatabaseTimeoutError) return this.#timedOut(error);
+    if (error instanceof DatabaseTimeoutError) {
+      this.connections.dropIdle();
+      return this.#timedOut(error);
+    }
     if (isCancelled(error) && tookMs >= call.deadlineMs * 0.8) {
       return this.#timedOut(
         new DatabaseTimeoutError(call.name, call.deadlineMs, this.where, outcomeOf(call)),

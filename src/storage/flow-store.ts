@@ -68,15 +68,20 @@ export async function loadItems(
   return db.run('load items', READ_DEADLINE_MS, (sql) => selectItems(sql, flow, keys));
 }
 
-/** {@link loadItems} inside the caller's transaction. */
+/**
+ * {@link loadItems} inside the caller's transaction. One index lookup per key, whatever the planner knows: with
+ * `key = any(…)` a table without statistics was read as a whole, and the list parsed again for every row of it.
+ */
 export async function selectItems(
   sql: postgres.Sql,
   flow: string,
   keys: readonly string[],
 ): Promise<Map<string, Item>> {
   const rows = await sql<{ key: string; status: string; entered_us: string; known: boolean }[]>`
-    select key, status, entered_us::text, known from flowgauge.flow_items
-     where flow = ${flow} and key = any(${arrayText(keys)}::text::text[])`;
+    select k.key, i.status, i.entered_us::text, i.known
+      from unnest(${arrayText([...keys].sort())}::text::text[]) as k(key)
+     cross join lateral (select status, entered_us, known from flowgauge.flow_items
+                          where flow = ${flow} and key = k.key limit 1) i`;
   return new Map(
     rows.map((r) => [r.key, { status: r.status, enteredUs: Number(r.entered_us), known: r.known }]),
   );
@@ -142,7 +147,8 @@ async function storeItems(tx: postgres.Sql, flow: string, delta: FoldDelta): Pro
   const entered: number[] = [];
   const known: boolean[] = [];
   const gone: string[] = [];
-  for (const [key, item] of delta.items) {
+  // In the order of the index: a third less work for the server than in the order of arrival.
+  for (const [key, item] of [...delta.items].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (item === null) {
       gone.push(key);
       continue;
@@ -161,7 +167,9 @@ async function storeItems(tx: postgres.Sql, flow: string, delta: FoldDelta): Pro
          set status = excluded.status, entered_us = excluded.entered_us, known = excluded.known`;
   }
   if (gone.length > 0) {
-    await tx`delete from flowgauge.flow_items where flow = ${flow} and key = any(${arrayText(gone)}::text::text[])`;
+    await tx`
+      delete from flowgauge.flow_items i using unnest(${arrayText(gone)}::text::text[]) as k(key)
+       where i.flow = ${flow} and i.key = k.key`;
   }
 }
 
@@ -222,6 +230,17 @@ async function storePopulation(
     insert into flowgauge.flow_population (flow, status, items)
     select ${flow}, * from unnest(${arrayText(rows.map(([s]) => s))}::text::text[], ${arrayText(rows.map(([, by]) => by))}::text::bigint[])
         on conflict (flow, status) do update set items = flow_population.items + excluded.items`;
+}
+
+/** Notes that nobody reads the changes of this flow any more: whoever reads them again begins with a baseline and a gap. */
+export async function stopReading(db: Database, flow: string): Promise<void> {
+  await db.run(
+    'stop reading',
+    READ_DEADLINE_MS,
+    (sql) => sql`
+      update flowgauge.flow_state set mode = 'snapshot', version = version + 1, updated_at = now()
+       where flow = ${flow} and mode <> 'snapshot'`,
+  );
 }
 
 /** Living items per status. */

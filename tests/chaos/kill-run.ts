@@ -46,6 +46,7 @@ export interface Verdict {
 }
 
 const FLOW = 'chaos';
+const FAILPOINT_WITHIN_MS = 60_000;
 
 /** Runs the plan; throws when the exporter does not come back, and resolves with both sides of the comparison. */
 export async function killRun(arena: Arena, plan: KillPlan): Promise<Verdict> {
@@ -120,7 +121,10 @@ async function killAtRandom(config: string, random: () => number): Promise<void>
 async function killAt(arena: Arena, config: string, failpoint: string): Promise<void> {
   if (failpoint.includes('baseline')) await requestRepair(arena);
   const exporter = runCli(['serve', `--config.file=${config}`], { FLOWGAUGE_FAILPOINT: failpoint });
-  const exit = await Promise.race([exporter.exit, pause(30_000).then(() => 'not reached' as const)]);
+  const exit = await Promise.race([
+    exporter.exit,
+    pause(FAILPOINT_WITHIN_MS).then(() => 'not reached' as const),
+  ]);
   if (exit === 'SIGKILL') return;
   exporter.child.kill('SIGKILL');
   throw new Error(`failpoint ${failpoint}: ${exit}; ${exporter.output()}`);

@@ -1,12 +1,17 @@
 /** Owns the exporter as a real process in tests: started from dist, killed, asked over HTTP. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ended, pause } from './processes.js';
 
-export const projectRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+/** The folder of package.json; not counted in steps, because the benchmarks compile this file to another depth. */
+export const projectRoot = folderOfPackage(dirname(fileURLToPath(import.meta.url)));
 const cli = join(projectRoot, 'dist', 'cli.js');
+
+function folderOfPackage(folder: string): string {
+  return existsSync(join(folder, 'package.json')) ? folder : folderOfPackage(dirname(folder));
+}
 
 /** One run of the command line. */
 export interface Run {
@@ -51,7 +56,16 @@ export async function startExporterProcess(
   configFile: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<ExporterProcess> {
-  const run = runCli(['serve', `--config.file=${configFile}`], env);
+  return listening(runCli(['serve', `--config.file=${configFile}`], env));
+}
+
+/** Starts `flowgauge demo` on a free port, without Prometheus, and waits until it listens. */
+export function startDemoProcess(directory: string, args: readonly string[]): Promise<ExporterProcess> {
+  const fixed = ['--data', directory, '--no-prometheus', '--web.listen-address', '127.0.0.1:0'];
+  return listening(runCli(['demo', ...fixed, ...args]));
+}
+
+async function listening(run: Run): Promise<ExporterProcess> {
   for (;;) {
     const url = /"url":"(http:[^"]+)"/.exec(run.output())?.[1];
     if (url !== undefined) return exporterOf(run, url);

@@ -34,9 +34,20 @@ export async function startProxy(targetPort: number): Promise<FaultProxy> {
     for (const socket of clients) cut(socket);
   };
   const carry = (from: Socket, to: Socket, isReply: boolean) => {
+    let held = 0;
+    let last: Promise<unknown> = Promise.resolve();
+    const hold = (chunk: Buffer, ms: number) => {
+      held += 1;
+      const due = new Promise((resolve) => setTimeout(resolve, ms));
+      last = Promise.all([last, due]).then(() => {
+        held -= 1;
+        if (to.writable) to.write(chunk);
+      });
+    };
     from.on('data', (chunk: Buffer) => {
       if (mode.kind === 'blackhole' || (mode.kind === 'dropReply' && isReply)) return;
-      if (mode.kind === 'delay') setTimeout(() => to.writable && to.write(chunk), mode.ms);
+      // Also after a delay has ended: bytes must not overtake those that are still on their way.
+      if (mode.kind === 'delay' || held > 0) hold(chunk, mode.kind === 'delay' ? mode.ms : 0);
       else if (to.writable) to.write(chunk);
     });
     from.on('error', () => to.destroy());
