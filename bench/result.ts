@@ -1,18 +1,19 @@
-/** Owns what a measurement is: ours beside a peer in the same run, as medians of interleaved rounds. */
+/** Owns what a measurement is: ours beside a peer in the same run where there is one, as medians of interleaved rounds. */
 
 export interface BenchResult {
   readonly name: string;
   /** Median of ours, in `unit`. */
   readonly ours: number;
-  /** Median of the peer, in `unit`. */
-  readonly peer: number;
+  /** Median of the peer, in `unit`; without one the figure stands alone. */
+  readonly peer?: number;
   readonly unit: string;
   /** Median of the rounds' ours ÷ peer: below 1 is faster or smaller than the peer. */
-  readonly ratio: number;
+  readonly ratio?: number;
   /** What was measured, how often, against what. */
   readonly method: string;
   /** Bounds that the figure shall keep. */
   readonly atMost?: { readonly ratio?: number; readonly ours?: number };
+  readonly atLeast?: { readonly ratio?: number; readonly ours?: number };
 }
 
 /** One thing to measure. Returns the figure of one round, in the unit of the result. */
@@ -44,4 +45,18 @@ export function median(figures: readonly number[]): number {
   const sorted = [...figures].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** The value that `share` (0 to 1) of the weight lies at or below. Each figure counts `weight` times. */
+export function quantile(
+  figures: readonly { readonly value: number; readonly weight: number }[],
+  share: number,
+): number {
+  const sorted = [...figures].sort((a, b) => a.value - b.value);
+  let left = share * sorted.reduce((sum, { weight }) => sum + weight, 0);
+  for (const { value, weight } of sorted) {
+    left -= weight;
+    if (left <= 0) return value;
+  }
+  return sorted.at(-1)?.value ?? Number.NaN;
 }

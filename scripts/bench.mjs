@@ -26,13 +26,26 @@ for (const name of names) {
     all.push({ bench: name, ...result });
     const peer =
       result.peer === undefined ? '' : ` | peer ${figure(result.peer)} | ratio ${figure(result.ratio)}`;
-    console.log(`${result.name}: ${figure(result.ours)} ${result.unit}${peer}`);
+    console.log(`${result.name}: ${figure(result.ours)} ${result.unit}${peer}${verdict(result)}`);
     console.log(`    ${result.method}`);
   }
   console.log('');
 }
 mkdirSync(join(root, 'dist-bench'), { recursive: true });
 writeFileSync(join(root, 'dist-bench', 'results.json'), `${JSON.stringify(all, null, 2)}\n`);
+
+/** Whether each bound of the figure is kept, in words. */
+function verdict(result) {
+  const words = [];
+  for (const what of ['ours', 'ratio']) {
+    const [most, least] = [result.atMost?.[what], result.atLeast?.[what]];
+    const name = what === 'ratio' ? 'ratio ' : '';
+    if (most !== undefined) words.push(`${name}≤ ${figure(most)} ${result[what] <= most ? 'met' : 'MISSED'}`);
+    if (least !== undefined)
+      words.push(`${name}≥ ${figure(least)} ${result[what] >= least ? 'met' : 'MISSED'}`);
+  }
+  return words.length === 0 ? '' : ` | ${words.join(', ')}`;
+}
 
 function figure(value) {
   if (typeof value !== 'number') return String(value);

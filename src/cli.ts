@@ -25,8 +25,11 @@ const HELP = `flowgauge ${version}: counts every item that moves through your sy
   flowgauge demo [flags]        run it with something to watch (flowgauge demo --help)
   flowgauge check [flags]       check configuration, connections and tables
   flowgauge install [--apply]   print or run the SQL that captures changes exactly
+    --reader=ROLE               the role the exporter connects as, if it is not the one that installs
   flowgauge uninstall [--apply] print or run the SQL that removes every trace of it
   flowgauge docs [--check]      write the generated references, or say which are out of date
+
+check, install and uninstall take the flags of serve as well. A running exporter takes SIGUSR2: log level debug, and back.
 `;
 
 /** Errors of these codes are answers: the message is for the operator and a stack would only hide it. */
@@ -45,6 +48,7 @@ async function main(argv: readonly string[]): Promise<void> {
   if (first === '--help' || first === '-h' || first === 'help') return print(HELP);
   if (first === '--version') return print(version);
   if (first === undefined || first.startsWith('-')) return serve(argv);
+  if (first !== 'serve' && first !== 'demo' && rest.includes('--help')) return print(HELP);
   switch (first) {
     case 'serve':
       return serve(rest);
@@ -69,14 +73,17 @@ async function serve(argv: readonly string[]): Promise<void> {
   const config = loadConfig({ env, flags });
   if (flags.configCheck) return print('The configuration is good.');
   const log = createLogger({ level: config.log.level, now: Date.now });
-  const exporter = await startExporter({ config, version, log });
-  untilSignal(log, () => exporter.stop());
+  switchLevelOnSignal(log, config.log.level);
+  await runUntilSignal(log, async () => {
+    const exporter = await startExporter({ config, version, log });
+    return () => exporter.stop();
+  });
 }
 
 async function demo(argv: readonly string[]): Promise<void> {
   const log = createLogger({ level: 'info', now: Date.now });
-  const stop = await startDemo({ argv, env, version, root, log, print });
-  untilSignal(log, stop);
+  switchLevelOnSignal(log, 'info');
+  await runUntilSignal(log, () => startDemo({ argv, env, version, root, log, print }));
 }
 
 async function check(argv: readonly string[]): Promise<void> {
@@ -88,12 +95,20 @@ async function check(argv: readonly string[]): Promise<void> {
   process.exitCode = good ? 0 : 1;
 }
 
+const READER = '--reader=';
+
+function readerOf(argv: readonly string[]): string | undefined {
+  return argv.find((a) => a.startsWith(READER) && a.length > READER.length)?.slice(READER.length);
+}
+
 async function changeCapture(command: 'install' | 'uninstall', argv: readonly string[]): Promise<void> {
   const apply = argv.includes('--apply') ? 'apply' : 'print';
-  const config = loadConfig({ env, flags: parseFlags(argv.filter((a) => a !== '--apply')) });
-  const databases = await openDatabases(config, createLogger({ level: 'warn', now: Date.now }));
+  const readerRole = command === 'install' ? readerOf(argv) : undefined;
+  const others = argv.filter((a) => a !== '--apply' && (readerRole === undefined || !a.startsWith(READER)));
+  const config = loadConfig({ env, flags: parseFlags(others) });
+  const databases = await openDatabases(config, createLogger({ level: 'silent', now: Date.now }));
   try {
-    if (command === 'install') await runInstall(databases.source, config, apply, print);
+    if (command === 'install') await runInstall(databases.source, config, apply, print, readerRole);
     else await runUninstall(databases.source, config, apply, print);
   } finally {
     await databases.close(5_000);
@@ -110,21 +125,30 @@ function docs(argv: readonly string[]): void {
   if (stale.length > 0) fail(`docs/: out of date: ${stale.join(', ')}. Run: npm run generate`, 1);
 }
 
-/** Ends on the first SIGTERM or SIGINT, once; a process in an unknown state ends too, and is started again by its supervisor. */
-function untilSignal(log: RootLogger, stop: () => Promise<void>): void {
+/**
+ * Starts, and ends on the first SIGTERM or SIGINT, once; a process in an unknown state ends too, and is started again
+ * by its supervisor. A signal that comes during the start waits for it: half a start would leave a database running.
+ */
+async function runUntilSignal(log: RootLogger, start: () => Promise<() => Promise<void>>): Promise<void> {
   let stopping = false;
+  let started: (stop: () => Promise<void>) => void = () => {};
+  const running = new Promise<() => Promise<void>>((resolve) => {
+    started = resolve;
+  });
   const end = (code: number) => {
     if (stopping) return;
     stopping = true;
     // Whatever hangs, the process is gone in time for its supervisor.
     setTimeout(() => process.exit(code === 0 ? 1 : code), 14_000).unref();
-    stop().then(
-      () => process.exit(code),
-      (err) => {
-        log.error('stopping failed', { err });
-        process.exit(1);
-      },
-    );
+    running
+      .then((stop) => stop())
+      .then(
+        () => process.exit(code),
+        (err) => {
+          log.error('stopping failed', { err });
+          process.exit(1);
+        },
+      );
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(0));
   const die = (err: unknown) => {
@@ -133,6 +157,18 @@ function untilSignal(log: RootLogger, stop: () => Promise<void>): void {
   };
   process.on('uncaughtException', die);
   process.on('unhandledRejection', die);
+  started(await start());
+}
+
+/** SIGUSR2 switches to `debug` and back: a look into a running process costs no restart, and no restart hides the fault. */
+function switchLevelOnSignal(log: RootLogger, configured: Parameters<RootLogger['setLevel']>[0]): void {
+  let level = configured;
+  process.on('SIGUSR2', () => {
+    level = level === 'debug' ? configured : 'debug';
+    log.setLevel(level);
+    // Two messages, or the limit on repeats would hide the second.
+    log.info(level === 'debug' ? 'debug lines are on, by SIGUSR2' : 'debug lines are off, by SIGUSR2');
+  });
 }
 
 function print(line: string): void {

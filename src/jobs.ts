@@ -2,22 +2,28 @@
 import { performance } from 'node:perf_hooks';
 import type { FlowRunner } from './changes/flow-runner.js';
 import type { FlowBoard } from './flow-board.js';
+import { jobSeries } from './metrics/jobs.js';
 import type { Metrics } from './metrics/registry.js';
 import type { OpenDatabases } from './open-databases.js';
-import type { JobEvent } from './resilience/job.js';
+import type { Job, JobEvent } from './resilience/job.js';
 import { systemJobClock } from './resilience/job-clock.js';
 import { createSupervisor, type Supervisor } from './resilience/supervisor.js';
 import { loadAges, loadTotals } from './storage/flow-totals.js';
 import { isGone } from './storage/holder.js';
 import { acquireOrRenew, release } from './storage/lease.js';
 import { migrate } from './storage/migrations.js';
+import type { WorkContext } from './telemetry/context.js';
 import type { RootLogger } from './telemetry/logger.js';
+import { tracedJob } from './telemetry/traced-job.js';
+import type { Tracing } from './telemetry/tracing.js';
 
 /** Name of the lease that the reading exporter holds. */
 export const LEASE_NAME = 'reader';
 const LEASE_TTL_SECONDS = 15;
 const LEASE_RENEW_MS = 3_000;
 const PUBLISH_EVERY_MS = 1_000;
+/** While changes are being counted: half of this is part of every change's way to /metrics. */
+const PUBLISH_WHILE_COUNTING_MS = 250;
 const AGES_EVERY_MS = 5_000;
 /** Readiness speaks of the last half minute, so that one slow query does not take us out of service. */
 const READY_WITHIN_MS = 30_000;
@@ -40,17 +46,29 @@ export function startJobs(parts: {
   metrics: Metrics;
   state: LiveState;
   holder: string;
+  tracing: Tracing;
 }): Supervisor {
-  const { log, databases, board, runners, metrics, state, holder } = parts;
+  const { log, databases, board, runners, metrics, state, holder, tracing } = parts;
   const { store } = databases;
+  /** The trace of each job's run under way or just ended. */
+  const traces = new Map<string, string | undefined>();
+  const series = jobSeries(metrics, () => Date.now() / 1000);
   const supervisor = createSupervisor({
     clock: systemJobClock({ unref: false }),
     random: Math.random,
-    on: (event) => tellJob(log, metrics, event),
+    on: (event) => {
+      const traceId = traces.get(event.job);
+      series.take(event, traceId === undefined ? undefined : { trace_id: traceId });
+      logJob(log, event, traceId);
+    },
   });
-  const backoff = { firstMs: 500, maxMs: 5_000 };
+  series.follow(supervisor);
+  const start = (job: Job, context: WorkContext = {}) =>
+    supervisor.start(tracedJob(job, tracing, context, (traceId) => traces.set(job.name, traceId)));
+  // The longest pause bounds how long after a database's return nothing is counted.
+  const backoff = { firstMs: 250, maxMs: 2_000 };
 
-  supervisor.start({
+  start({
     name: 'lease',
     intervalMs: LEASE_RENEW_MS,
     deadlineMs: 20_000,
@@ -75,13 +93,18 @@ export function startJobs(parts: {
   });
 
   let agesAtMs = Number.NEGATIVE_INFINITY;
-  supervisor.start({
+  let publishedFolds = 0;
+  let publishPauseMs = PUBLISH_EVERY_MS;
+  start({
     name: 'publish',
-    intervalMs: PUBLISH_EVERY_MS,
+    intervalMs: () => publishPauseMs,
     deadlineMs: 15_000,
     backoff,
     run: async () => {
       if (!state.migrated) return;
+      const folds = [...runners.values()].reduce((sum, runner) => sum + runner.folds, 0);
+      publishPauseMs = folds === publishedFolds ? PUBLISH_EVERY_MS : PUBLISH_WHILE_COUNTING_MS;
+      publishedFolds = folds;
       board.takeTotals(await loadTotals(store));
       state.publishedAtMs = performance.now();
       if (performance.now() - agesAtMs < AGES_EVERY_MS) return;
@@ -92,7 +115,7 @@ export function startJobs(parts: {
 
   for (const [name, runner] of runners) {
     let pauseMs = 0;
-    supervisor.start({
+    const job: Job = {
       name: `capture_${name}`,
       intervalMs: () => pauseMs,
       // A first baseline of a large table is one run.
@@ -101,7 +124,8 @@ export function startJobs(parts: {
       run: async (signal) => {
         pauseMs = state.migrated ? await runner.tick(signal) : LEASE_RENEW_MS / 10;
       },
-    });
+    };
+    start(job, { flow: name });
   }
   return supervisor;
 }
@@ -121,24 +145,14 @@ export function readiness(
   return { ready: reasons.length === 0, reasons };
 }
 
-function tellJob(log: RootLogger, metrics: Metrics, event: JobEvent): void {
-  if (event.kind === 'started') return;
-  const job_name = event.job;
-  metrics.jobRuns.inc({ job_name, outcome: OUTCOMES[event.kind] });
-  metrics.jobDuration.observe({ job_name }, event.durationMs / 1000);
-  if (event.kind === 'succeeded') metrics.jobLastSuccessTimestamp.set({ job_name }, Date.now() / 1000);
+function logJob(log: RootLogger, event: JobEvent, traceId: string | undefined): void {
+  const trace = traceId === undefined ? {} : { trace_id: traceId };
   if (event.kind === 'failed') {
-    log.named(event.job).error('job failed', { err: event.error, failures: event.consecutiveFailures });
+    const { error: err, consecutiveFailures: failures } = event;
+    log.named(event.job).error('job failed', { err, failures, ...trace });
   }
   if (event.kind === 'timedOut' || event.kind === 'abandoned') {
-    log.named(event.job).error('job took too long', { kind: event.kind, seconds: event.durationMs / 1000 });
+    const seconds = event.durationMs / 1000;
+    log.named(event.job).error('job took too long', { kind: event.kind, seconds, ...trace });
   }
 }
-
-const OUTCOMES = {
-  succeeded: 'success',
-  failed: 'failure',
-  timedOut: 'timeout',
-  abandoned: 'abandoned',
-  cancelled: 'cancelled',
-} as const;

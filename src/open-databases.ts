@@ -3,7 +3,9 @@ import type { DatabaseConfig, ValidConfig } from './config/valid-config.js';
 import type { Metrics } from './metrics/registry.js';
 import { type Database, type DatabaseEvent, openDatabase } from './storage/database.js';
 import { type EmbeddedServer, startEmbedded } from './storage/embedded.js';
+import { databaseSpans } from './telemetry/database-spans.js';
 import type { RootLogger } from './telemetry/logger.js';
+import { noTracing, type Tracing } from './telemetry/tracing.js';
 
 const SOURCE_CONNECTIONS = 3;
 const STORE_CONNECTIONS = 4;
@@ -22,6 +24,7 @@ export async function openDatabases(
   config: ValidConfig,
   log: RootLogger,
   metrics?: Metrics,
+  tracing: Tracing = noTracing,
 ): Promise<OpenDatabases> {
   let embedded: EmbeddedServer | undefined;
   const urlOf = async (database: DatabaseConfig): Promise<string> => {
@@ -36,12 +39,14 @@ export async function openDatabases(
   metrics?.storeUp.set({}, 0);
   metrics?.sourceUp.set({}, 0);
   const applicationName = 'flowgauge';
+  const around = databaseSpans(tracing);
   const store = openDatabase({
     url: storeUrl,
     role: 'store',
     max: STORE_CONNECTIONS,
     applicationName,
     onEvent,
+    around,
   });
   const source = openDatabase({
     url: sourceUrl,
@@ -49,6 +54,7 @@ export async function openDatabases(
     max: SOURCE_CONNECTIONS,
     applicationName,
     onEvent,
+    around,
   });
   return {
     source,

@@ -1,13 +1,15 @@
 /** Owns the running exporter: builds every part, starts them in order, and drains them in reverse. */
 import { performance } from 'node:perf_hooks';
 import { FlowRunner, type RunnerEvent } from './changes/flow-runner.js';
+import { Turns } from './changes/turns.js';
 import type { Failpoint } from './changes/watcher.js';
 import type { ValidConfig } from './config/valid-config.js';
 import { FlowBoard } from './flow-board.js';
 import { createApp } from './http/app.js';
 import { type Listening, listen } from './http/server.js';
+import { instrumentExpress } from './instrument/express.js';
 import { LEASE_NAME, type LiveState, readiness, startJobs } from './jobs.js';
-import { DWELL_BUCKETS_SECONDS } from './metrics/catalog.js';
+import { DWELL_BUCKETS_SECONDS } from './metrics/catalog-flows.js';
 import { createMetrics, type Metrics } from './metrics/registry.js';
 import { createScraper } from './metrics/scrape.js';
 import { type OpenDatabases, openDatabases } from './open-databases.js';
@@ -15,9 +17,19 @@ import type { Supervisor } from './resilience/supervisor.js';
 import { holderName } from './storage/holder.js';
 import { release } from './storage/lease.js';
 import { stuckReport } from './stuck-report.js';
+import { exemplarLabels } from './telemetry/context.js';
 import type { RootLogger } from './telemetry/logger.js';
+import { startTracing } from './telemetry/start-tracing.js';
+import { noTracing, type Tracing } from './telemetry/tracing.js';
 
-const STOP_DEADLINE_MS = 8_000;
+/** Together below ten seconds, the patience of `docker stop`, even when no database answers. */
+const STOP_WEB_MS = 2_000;
+const STOP_JOBS_MS = 3_000;
+const RELEASE_LEASE_MS = 1_000;
+const CLOSE_DATABASES_MS = 3_000;
+/** Flows that may read their whole table at the same time; fewer than the connections of either database. */
+const SCANS_AT_ONCE = 2;
+const FLUSH_DEADLINE_MS = 2_000;
 
 /** A running exporter. */
 export interface Exporter {
@@ -26,6 +38,7 @@ export interface Exporter {
   /** The databases as they were opened; the demo's application writes to the source. */
   readonly databases: OpenDatabases;
   readonly metrics: Metrics;
+  readonly tracing: Tracing;
   /** What /-/ready answers. */
   ready(): { readonly ready: boolean; readonly reasons: readonly string[] };
   /** Stops intake, ends the running work, closes. Resolves within about ten seconds. */
@@ -50,7 +63,8 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
   metrics.buildInfo.set({ version, node: process.version }, 1);
   metrics.startEventLoopDelay();
   const board = new FlowBoard(metrics, Date.now);
-  const databases = await openDatabases(config, log, metrics);
+  const tracing = await openTracing(options);
+  const databases = await openDatabases(config, log, metrics, tracing);
   const state = { migrated: false, leaderUntilMs: 0, publishedAtMs: Number.NEGATIVE_INFINITY, epoch: 0n };
   const isLeader = () => performance.now() < state.leaderUntilMs;
 
@@ -69,6 +83,8 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
       buildInfo: { version },
       telemetryPath: config.web.telemetryPath,
       logger: log.named('http'),
+      tracing,
+      instrument: instrumentExpress(metrics, { exemplar: exemplarLabels }),
     }),
   );
 
@@ -78,10 +94,10 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
     await options.prepare?.(databases);
   } catch (error) {
     await web.close(0);
-    await databases.close(STOP_DEADLINE_MS);
+    await databases.close(CLOSE_DATABASES_MS);
     throw error;
   }
-  const supervisor = startJobs({ log, databases, board, runners, metrics, state, holder });
+  const supervisor = startJobs({ log, databases, board, runners, metrics, state, holder, tracing });
   log.info('started', {
     url: web.url,
     version,
@@ -93,9 +109,23 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
     url: web.url,
     databases,
     metrics,
+    tracing,
     ready: () => readiness(state, runners),
-    stop: () => stop(options, web, supervisor, databases, holder, state),
+    stop: async () => {
+      await stop(options, web, supervisor, databases, holder, state);
+      if (!(await tracing.stop(FLUSH_DEADLINE_MS))) log.warn('the last traces may not have been sent');
+    },
   };
+}
+
+async function openTracing({ config, version, log }: ServeOptions): Promise<Tracing> {
+  if (config.tracing.kind === 'off') {
+    const { why, isMistake } = config.tracing;
+    log.named('tracing')[isMistake ? 'warn' : 'debug']('tracing is off', { why });
+    return noTracing;
+  }
+  for (const secret of config.tracing.secrets) log.protect(secret.reveal());
+  return startTracing({ serviceName: 'flowgauge', version, log: log.named('tracing') });
 }
 
 async function listenOrClose(
@@ -111,7 +141,7 @@ async function listenOrClose(
       onError: (err) => log.named('http').error('listener', { err }),
     });
   } catch (error) {
-    await databases.close(STOP_DEADLINE_MS);
+    await databases.close(CLOSE_DATABASES_MS);
     throw error;
   }
 }
@@ -129,6 +159,7 @@ function buildRunners(
   const failpoint = (name: Failpoint) => {
     if (config.failpoint === name) process.kill(process.pid, 'SIGKILL');
   };
+  const scans = new Turns(SCANS_AT_ONCE);
   return new Map(
     config.flows.map((flow) => [
       flow.name,
@@ -139,6 +170,7 @@ function buildRunners(
         boundsSeconds: DWELL_BUCKETS_SECONDS,
         pageSize: config.journal.page,
         readIntervalMs: { min: config.journal.readIntervalMinMs, max: config.journal.readIntervalMaxMs },
+        scans,
         failpoint,
         isLeader,
         report,
@@ -157,16 +189,31 @@ async function stop(
   state: LiveState,
 ): Promise<void> {
   const startedMs = performance.now();
-  const leftBehind = await supervisor.stopAll();
-  if (leftBehind.length > 0) log.warn('jobs did not end in time', { jobs: leftBehind });
-  if (state.migrated) {
-    await release(databases.store, LEASE_NAME, holder, state.epoch).catch((err) =>
-      log.debug('lease not released', { err }),
-    );
+  const closed = web.close(STOP_WEB_MS);
+  const leftBehind = await within(STOP_JOBS_MS, supervisor.stopAll());
+  if (leftBehind === undefined || leftBehind.length > 0) {
+    log.warn('jobs did not end in time; what they had not committed is done again after the next start', {
+      jobs: leftBehind,
+    });
   }
-  await web.close(STOP_DEADLINE_MS / 4);
-  await databases.close(STOP_DEADLINE_MS);
+  if (state.migrated) {
+    // Not worth waiting for: a lease that nobody renews runs out by itself.
+    const released = release(databases.store, LEASE_NAME, holder, state.epoch);
+    await within(RELEASE_LEASE_MS, released).catch((err) => log.debug('lease not released', { err }));
+  }
+  await closed;
+  await databases.close(CLOSE_DATABASES_MS);
   log.info('stopped', { seconds: Math.round(performance.now() - startedMs) / 1000 });
+}
+
+/** What the promise resolves with, or undefined after `ms`; what it rejects with after that is nobody's concern. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms);
+  });
+  promise.catch(() => {});
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
 function headerText(value: string | string[] | undefined): string | undefined {

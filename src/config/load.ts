@@ -17,6 +17,7 @@ import { bad, ConfigError, isDatabase, type Parsed } from './problem.js';
 import { configSchema } from './schema.js';
 import type { Secret } from './secret.js';
 import { readSecretFile } from './secret-file.js';
+import { readTracing } from './tracing-variables.js';
 import { assemble, type ValidConfig } from './valid-config.js';
 
 /** The file that is read when nothing names one and it exists. */
@@ -94,6 +95,7 @@ export function parseConfig(text: string, options: ParseOptions): ValidConfig {
     sourceUrl: source.url ?? secrets[0],
     storeUrl: store.url ?? secrets[1],
     embedded: store.embedded === undefined ? undefined : resolve(directory, store.embedded),
+    tracing: readTracing(env),
     failpoint: env[FAILPOINT_VARIABLE]?.trim() || undefined,
   });
 }

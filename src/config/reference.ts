@@ -34,6 +34,7 @@ export function renderConfigReference(): string {
     ),
     `| \`${CONFIG_VARIABLE}\` | the file to read |`,
     `| \`${FAILPOINT_VARIABLE}\` | where to stop the process; for crash tests only |`,
+    '| `OTEL_EXPORTER_OTLP_ENDPOINT` and the other standard `OTEL_*` | traces, see [sdk.md](sdk.md#traces) |',
     '',
     'A variable that is set but empty counts as an empty value, not as unset. `DATABASE_URL` replaces the whole section',
     '`source`, `STORE_URL` the whole section `store`. Prefer the `_FILE` forms: other processes of the same user can',

@@ -36,7 +36,8 @@ const journal = z
   .strictObject({
     max_rows: defaulted(
       {
-        meaning: 'Rows the journal may hold before it drops the oldest and reports a gap.',
+        meaning:
+          'Rows the journal may hold unread; beyond it capture stops until they are read, and a gap is reported.',
         example: '5_000_000',
         bounds: '10000 to 1000000000',
         default: '5_000_000',
@@ -88,7 +89,7 @@ export const configSchema = z
       example: '{telemetry_path: /metrics}',
     }),
     log: documented(logSchema.prefault({}), {
-      meaning: 'The log: one JSON line per event on stderr.',
+      meaning: 'The log: one JSON line per event on standard output.',
       example: '{level: info}',
     }),
     source: documented(sourceSchema.prefault({}), {

@@ -5,6 +5,7 @@ import type { CaptureMode, Flow } from '../flows/flow.js';
 import type { ListenAddress } from './listen-address.js';
 import type { configSchema } from './schema.js';
 import type { Secret } from './secret.js';
+import type { TracingConfig } from './tracing-variables.js';
 import type { LOG_LEVELS } from './web-schema.js';
 
 declare const validated: unique symbol;
@@ -50,6 +51,8 @@ export interface ValidConfig {
     /** Rows per read. */
     readonly page: number;
   };
+  /** Whether the environment asks for traces. */
+  readonly tracing: TracingConfig;
   /** Where to stop the process, in crash tests. */
   readonly failpoint: string | undefined;
 }
@@ -62,6 +65,7 @@ export interface Resolved {
   readonly storeUrl: Secret | undefined;
   /** Absolute path. */
   readonly embedded: string | undefined;
+  readonly tracing: TracingConfig;
   readonly failpoint: string | undefined;
 }
 
@@ -91,6 +95,7 @@ export function assemble(read: Read, resolved: Resolved): ValidConfig {
       readIntervalMaxMs: read.journal.read_interval_max,
       page: read.journal.page,
     },
+    tracing: resolved.tracing,
     failpoint: resolved.failpoint,
   };
   return deepFreeze(config) as ValidConfig;

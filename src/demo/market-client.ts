@@ -1,4 +1,6 @@
 /** Owns the question to the market API: one request, one deadline, and an answer that names what went wrong. */
+import { BreakerOpenError, CallTimeoutError, LimiterRejectedError } from '../resilience/errors.js';
+import type { Policy } from '../resilience/policy.js';
 import type { PoolReading } from './lifecycle.js';
 import { MAX_MINTS } from './market-api.js';
 
@@ -6,35 +8,51 @@ import { MAX_MINTS } from './market-api.js';
 export type MarketAnswer =
   | { readonly outcome: 'ok'; readonly pools: ReadonlyMap<string, readonly PoolReading[]> }
   | { readonly outcome: 'limited'; readonly waitMs: number }
-  | { readonly outcome: 'error' | 'timeout' };
+  /** `rejected`: no request was made, because the circuit is open or there was no permit. */
+  | { readonly outcome: 'error' | 'timeout' | 'rejected' };
+
+interface Reply {
+  /** Status and headers in the shape of a fetch response, by which policies judge it. */
+  readonly ok: boolean;
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
 
 const DEFAULT_WAIT_MS = 1_000;
 const MAX_WAIT_MS = 30_000;
 
-/** Asks for the pools of 1 to 30 tokens. Never rejects; an answer of an unknown shape is an error. */
+/** Asks for the pools of 1 to 30 tokens, under a policy. Never rejects; an answer of an unknown shape is an error. */
 export async function askMarket(
   url: string,
   mints: readonly string[],
-  options: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  options: { readonly policy: Policy; readonly signal: AbortSignal },
 ): Promise<MarketAnswer> {
   if (mints.length === 0 || mints.length > MAX_MINTS) {
     throw new RangeError(`ask for 1 to ${MAX_MINTS} tokens at once, got ${mints.length}`);
   }
-  const deadline = AbortSignal.timeout(options.timeoutMs);
+  const { policy, signal } = options;
   try {
-    const response = await fetch(`${url}/tokens/v1/solana/${mints.join(',')}`, {
-      signal: AbortSignal.any([options.signal, deadline]),
-    });
-    const text = await response.text();
-    if (response.status === 429) return { outcome: 'limited', waitMs: waitOf(response) };
-    if (response.status !== 200) return { outcome: 'error' };
-    return { outcome: 'ok', pools: readPairs(JSON.parse(text), mints) };
-  } catch {
-    return { outcome: deadline.aborted ? 'timeout' : 'error' };
+    const target = `${url}/tokens/v1/solana/${mints.join(',')}`;
+    const reply = await policy.execute((context) => request(target, context.signal), { signal });
+    if (reply.status === 429) return { outcome: 'limited', waitMs: waitOf(reply) };
+    if (reply.status !== 200) return { outcome: 'error' };
+    return { outcome: 'ok', pools: readPairs(JSON.parse(reply.text), mints) };
+  } catch (error) {
+    if (error instanceof BreakerOpenError || error instanceof LimiterRejectedError) {
+      return { outcome: 'rejected' };
+    }
+    return { outcome: error instanceof CallTimeoutError ? 'timeout' : 'error' };
   }
 }
 
-function waitOf(response: Response): number {
+async function request(target: string, signal: AbortSignal): Promise<Reply> {
+  const response = await fetch(target, { signal });
+  const { ok, status, headers } = response;
+  return { ok, status, headers, text: await response.text() };
+}
+
+function waitOf(response: Reply): number {
   const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
   if (!(seconds >= 0)) return DEFAULT_WAIT_MS;
   return Math.min(seconds * 1000, MAX_WAIT_MS);

@@ -1,10 +1,16 @@
 /** Owns the demo's application: tokens arrive, a worker checks them against the market API, old ones go. */
 import type postgres from 'postgres';
+import { watchPolicies } from '../metrics/policies.js';
+import type { Metrics } from '../metrics/registry.js';
 import { type Database, openDatabase } from '../storage/database.js';
+import { inNewContext } from '../telemetry/context.js';
+import { databaseSpans } from '../telemetry/database-spans.js';
+import { noTracing, type Tracing } from '../telemetry/tracing.js';
 import { decide } from './lifecycle.js';
 import { type DemoLog, runLoop } from './loop.js';
 import { MAX_MINTS, type MarketApi, startMarketApi } from './market-api.js';
 import { askMarket, type MarketAnswer } from './market-client.js';
+import { type MarketPolicyOptions, marketPolicies, REQUESTS_AT_ONCE } from './market-policies.js';
 import type { Seed } from './random.js';
 import { type Effects, effectsAt, type Scenario } from './scenarios.js';
 import {
@@ -42,6 +48,12 @@ export interface PipelineOptions {
   readonly nowMs?: () => number;
   readonly signal?: AbortSignal;
   readonly log: DemoLog;
+  /** Takes the series of the policies around the calls of the market API. Default: nobody. */
+  readonly metrics?: Metrics | undefined;
+  /** Shorter times of those policies, for tests. */
+  readonly policies?: MarketPolicyOptions | undefined;
+  /** Makes a span of each step, request and statement. Default: none. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** An option is out of bounds; nothing was started. */
@@ -58,7 +70,7 @@ export interface PipelineStats {
   readonly demoted: number;
   readonly archived: number;
   readonly pruned: number;
-  /** Requests to the market API by what they came to. */
+  /** Questions to the market API by what they came to; for a rejected one no request was made. */
   readonly requests: Readonly<Record<MarketAnswer['outcome'], number>>;
   /** Memory held by the leak scenario. */
   readonly ballastBytes: number;
@@ -75,9 +87,7 @@ export interface Pipeline {
 }
 
 const STATEMENT_DEADLINE_MS = 5_000;
-const REQUESTS_AT_ONCE = 4;
 const BATCHES_PER_PASS = 8;
-const REQUEST_TIMEOUT_MS = 2_000;
 const INGEST_INTERVAL_MS = 250;
 const CHECK_INTERVAL_MS = 1_000;
 const PRUNE_INTERVAL_MS = 5_000;
@@ -95,7 +105,8 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   const seed = String(options.seed ?? 29);
   const maxLiving = bounded('maxLiving', options.maxLiving ?? 3_000, 1, 100_000);
   const log = options.log;
-  const database = connect(options.url);
+  const tracing = options.tracing ?? noTracing;
+  const database = connect(options.url, tracing);
   const ending = new AbortController();
   let market: { edition: string; openedMs: number };
   let world: World;
@@ -114,8 +125,16 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     throw error;
   }
 
+  const policy = marketPolicies(options.policies);
+  const unwatch = options.metrics === undefined ? () => {} : watchPolicies(options.metrics, [policy]);
   const counts = { arrived: 0, refused: 0, activated: 0, demoted: 0, archived: 0, pruned: 0 };
-  const requests: Record<MarketAnswer['outcome'], number> = { ok: 0, limited: 0, error: 0, timeout: 0 };
+  const requests: Record<MarketAnswer['outcome'], number> = {
+    ok: 0,
+    limited: 0,
+    error: 0,
+    timeout: 0,
+    rejected: 0,
+  };
   const ballast: Buffer[] = [];
   /** When a token that fell back entered monitoring again; a token that is not here did so at its creation. */
   const demotedMs = new Map<string, number>();
@@ -141,7 +160,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     const answer = await askMarket(
       api.url,
       batch.map((token) => token.mint),
-      { timeoutMs: REQUEST_TIMEOUT_MS, signal: ending.signal },
+      { policy, signal: ending.signal },
     );
     if (ending.signal.aborted) return;
     requests[answer.outcome] += 1;
@@ -180,7 +199,9 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     const work = async () => {
       for (let batch = batches.shift(); batch !== undefined; batch = batches.shift()) {
         if (ending.signal.aborted || effects().worker === 'stopped' || nowMs() < pausedUntilMs) return;
-        await checkBatch(batch);
+        const items = batch.map((token) => token.mint);
+        const attributes = { 'flowgauge.flow': 'tokens', 'flowgauge.items': items };
+        await tracing.span({ name: 'check tokens', kind: 'internal', attributes }, () => checkBatch(batch));
       }
     };
     await Promise.all(Array.from({ length: REQUESTS_AT_ONCE }, work));
@@ -198,7 +219,11 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   };
 
   const loop = (name: string, intervalMs: number, work: () => Promise<void> | void) =>
-    runLoop({ name, intervalMs, log, signal: ending.signal }, work);
+    runLoop({ name, intervalMs, log, signal: ending.signal }, () =>
+      inNewContext({ flow: 'tokens' }, () =>
+        tracing.span({ name: `job ${name}`, kind: 'internal', parent: 'none' }, async () => work()),
+      ),
+    );
   const loops = [
     loop('ingest', INGEST_INTERVAL_MS, ingest),
     loop('check', CHECK_INTERVAL_MS, check),
@@ -216,6 +241,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
       // The connections go before the loops: a statement on a frozen server would hold its loop.
       await database.close(2_000);
       await Promise.all(loops);
+      unwatch();
       ballast.length = 0;
     })();
     return stopped;
@@ -238,8 +264,9 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   };
 }
 
-function connect(url: string): Database {
-  return openDatabase({ url, role: 'source', max: 4, applicationName: 'flowgauge-demo' });
+function connect(url: string, tracing: Tracing): Database {
+  const around = databaseSpans(tracing);
+  return openDatabase({ url, role: 'source', max: 4, applicationName: 'flowgauge-demo', around });
 }
 
 function bounded(option: string, value: number, min: number, max: number): number {

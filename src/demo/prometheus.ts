@@ -28,7 +28,7 @@ export interface DemoPrometheusOptions {
 
 /** Starts Prometheus, or resolves with undefined when none is on the search path. */
 export async function startPrometheus(options: DemoPrometheusOptions): Promise<DemoPrometheus | undefined> {
-  const binary = findBinary(options.searchPath);
+  const binary = findBinary('prometheus', options.searchPath);
   if (binary === undefined) return undefined;
   const port = (await isFree(DEFAULT_PORT)) ? DEFAULT_PORT : await freePort();
   mkdirSync(join(options.directory, 'data'), { recursive: true });
@@ -41,9 +41,12 @@ export async function startPrometheus(options: DemoPrometheusOptions): Promise<D
     .replace(/scrape_timeout: \S+/, 'scrape_timeout: 4s')
     .replace(/evaluation_interval: \S+/, 'evaluation_interval: 5s');
   writeFileSync(file, config);
+  // Without it a Prometheus outlives our SIGKILL, and the next demo starts a second one on the same data.
+  const leash = findBinary('setpriv', options.searchPath);
   const child = spawn(
-    binary,
+    leash ?? binary,
     [
+      ...(leash === undefined ? [] : ['--pdeathsig', 'TERM', '--', binary]),
       `--config.file=${file}`,
       `--storage.tsdb.path=${join(options.directory, 'data')}`,
       '--storage.tsdb.retention.time=2d',
@@ -61,11 +64,11 @@ export async function startPrometheus(options: DemoPrometheusOptions): Promise<D
   return { url: `http://127.0.0.1:${port}`, stop: () => endChild(child) };
 }
 
-function findBinary(searchPath: string): string | undefined {
+function findBinary(name: string, searchPath: string): string | undefined {
   return searchPath
     .split(delimiter)
     .filter((folder) => folder !== '')
-    .map((folder) => join(folder, 'prometheus'))
+    .map((folder) => join(folder, name))
     .find((path) => {
       try {
         accessSync(path, constants.X_OK);

@@ -69,6 +69,14 @@ export class ReplayBusyError extends Error {
 /** The database failed. What was stored is known there: the same call goes on behind it. */
 export class ReplayInterruptedError extends Error {
   readonly code = 'REPLAY_INTERRUPTED';
+  constructor(
+    message: string,
+    /** True once the starting position was stored: a `restart` must not be asked for again. */
+    readonly opened: boolean,
+    options: ErrorOptions,
+  ) {
+    super(message, options);
+  }
 }
 /** An option is out of bounds. */
 export class ReplayOptionError extends Error {
@@ -96,11 +104,13 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
   const steps = planSteps(log.events, options.ties ?? 'spread');
 
   const database = connect(options.url);
+  let opened = false;
   try {
     const resumedAt = await database.transaction('open the replay', DEADLINE_MS, {}, async (sql) => {
       await createTables(sql, table);
       return startingPosition(sql, table, log, options.resume ?? 'continue');
     });
+    opened = true;
     options.log?.info({ events: steps.length, resumedAt, table }, 'replay started');
     let position = resumedAt;
     const anchorMs = nowMs();
@@ -134,6 +144,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
     if (!isDatabaseFailure(error)) throw error;
     throw new ReplayInterruptedError(
       `the database failed (${error.code}) during the replay into ${table}; start the same replay again, it goes on where it stopped`,
+      opened,
       { cause: error },
     );
   } finally {

@@ -1,12 +1,12 @@
 /** Owns the Express application: built from the table of routes, with one way in and one way out for errors. */
 
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { type FaceRequest, send } from './answer.js';
 import type { HttpDeps } from './deps.js';
 import { HttpProblem, type Problem, problemAnswer } from './problem.js';
-import { type Route, routeTable } from './route.js';
+import { requestFrame } from './request-context.js';
+import { HEALTH_PATHS, type Route, routeTable } from './route.js';
 
 /** The face of the exporter. Throws RouteError when the telemetry path cannot be served. */
 export function createApp(deps: HttpDeps): Express {
@@ -17,6 +17,11 @@ export function createApp(deps: HttpDeps): Express {
   app.enable('case sensitive routing');
   app.enable('strict routing');
 
+  const quietPaths = new Set([...HEALTH_PATHS, deps.telemetryPath]);
+  const { logger, tracing, newRequestId } = deps;
+  app.use(requestFrame({ logger, tracing, newRequestId, quietPaths }));
+  // Behind the frame, so that a slow request leads to its trace.
+  if (deps.instrument !== undefined) app.use(deps.instrument);
   const table = routeTable(deps);
   for (const path of new Set(table.map((row) => row.path))) {
     const rows = table.filter((row) => row.path === path);
@@ -70,7 +75,7 @@ async function answerError(deps: HttpDeps, error: unknown, req: Request, res: Re
     await send(req, res, problemAnswer(BAD_ESCAPE));
     return;
   }
-  const requestId = (deps.newRequestId ?? randomUUID)();
+  const requestId = String(res.getHeader('x-request-id'));
   deps.logger.error('request failed', { request_id: requestId, path: req.path, err: error });
   await send(req, res, problemAnswer({ ...INTERNAL, request_id: requestId }));
 }

@@ -1,9 +1,10 @@
 /** Owns what the HTTP face is handed: the functions behind its routes and the shapes that they answer with. */
 
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { CaptureMode, Flow, LimitSeverity } from '../flows/flow.js';
 import type { Verdict } from '../flows/verdict.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { Tracing } from '../telemetry/tracing.js';
 import type { Answer } from './answer.js';
 
 /** One status of a flow as last seen; undefined numbers are not known yet. */
@@ -73,9 +74,13 @@ export interface HttpDeps {
   readonly buildInfo: { readonly version: string };
   /** Path of the scrape, for instance `/metrics`: letters, digits and `._~-`, in parts that each begin with `/`. */
   readonly telemetryPath: string;
-  readonly logger: Pick<Logger, 'error' | 'warn'>;
+  readonly logger: Pick<Logger, 'error' | 'warn' | 'debug'>;
   /** How long `stuck` may take, in milliseconds. Default 5,000. */
   readonly stuckDeadlineMs?: number;
-  /** Makes the id that ties an error answer to its log line. Default: a random UUID. */
+  /** Counts and times requests; must call `next`. Default: nothing. */
+  readonly instrument?: (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
+  /** Makes a span of each request. Default: none. */
+  readonly tracing?: Pick<Tracing, 'isOn' | 'span'>;
+  /** Makes the id that ties an answer to its log lines, unless the caller sent one. Default: a random UUID. */
   readonly newRequestId?: () => string;
 }

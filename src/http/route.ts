@@ -18,6 +18,9 @@ export class RouteError extends Error {
   readonly code = 'TELEMETRY_PATH_INVALID';
 }
 
+/** Asked every few seconds by whoever runs the process. */
+export const HEALTH_PATHS: readonly string[] = ['/-/healthy', '/healthz', '/livez', '/-/ready', '/readyz'];
+
 /** Every route there is. A telemetry path of `/` takes the place of the landing page. */
 export function routeTable(deps: HttpDeps): readonly Route[] {
   const get = (path: string, handle: Route['handle']): Route => ({ method: 'GET', path, handle });

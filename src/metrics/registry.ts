@@ -20,6 +20,7 @@ export type InstrumentOf<S extends MetricSpec> = S['type'] extends 'counter'
 /** One instrument per catalogue entry, under the entry's key. */
 export type Instruments = { readonly [K in keyof Catalog]: InstrumentOf<Catalog[K]> };
 
+/** Options of the metrics. */
 export interface MetricsOptions {
   /** Label sets that one metric may have. Default 2,000. */
   readonly maxSeriesPerMetric?: number;
@@ -29,18 +30,25 @@ export interface MetricsOptions {
   readonly processMetrics?: 'include' | 'omit';
 }
 
+/** What the metrics offer beside their instruments. */
 export interface MetricsControl {
   /** Hosts register metrics of their own here. Default labels set on it are not printed. */
   readonly registry: promClient.Registry;
   readonly budget: SeriesBudget;
   /** Starts the event loop's histogram; returns the function that stops it. */
   startEventLoopDelay(): () => void;
-  /** Brings the series about the metrics themselves up to date. */
+  /** Runs the refreshers, then brings the series about the metrics themselves up to date. */
   refreshSelf(): void;
+  /**
+   * Has `refresh` called before each scrape, for series that are read from elsewhere; the answer takes it out. It must
+   * be quick and must not wait. What it throws is dropped and counted: only its own series stay behind.
+   */
+  onScrape(refresh: () => void): () => void;
   /** Notes what became of the metrics that are not ours; those that are gone lose their series. */
   noteCollectors(reports: readonly CollectorReport[]): void;
 }
 
+/** One instrument per entry of the catalogue, and what keeps them together. */
 export type Metrics = Instruments & MetricsControl;
 
 const PLAIN_KINDS = [promClient.Counter, promClient.Gauge, promClient.Histogram, promClient.Summary];
@@ -70,19 +78,27 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   for (const instrument of own) registry.registerMetric(instrument as unknown as promClient.Metric);
   const processMetrics = options.processMetrics === 'omit' ? new Set<unknown>() : addProcessMetrics(registry);
   let noted: ReadonlySet<string> = new Set();
+  const refreshers = new Set<() => void>();
 
   const control: MetricsControl = {
     registry,
     budget,
     startEventLoopDelay: () => observeEventLoopDelay(instruments.eventLoopDelay.bind({})),
     refreshSelf() {
-      for (const { name, folded, rejected } of own) {
-        instruments.exposedSeries.inc({ metric: name }, 0);
-        instruments.seriesOverflow.advanceTo({ metric: name }, folded);
-        instruments.rejectedValues.advanceTo({ metric: name }, rejected);
+      for (const refresh of refreshers) {
+        try {
+          refresh();
+        } catch {
+          instruments.refreshFailures.inc({});
+        }
       }
-      // Only now do the series exist that have just been created to say so.
-      for (const { name, seriesCount } of own) instruments.exposedSeries.set({ metric: name }, seriesCount);
+      countSelf(instruments, own);
+    },
+    onScrape(refresh) {
+      // Wrapped, so that one function given twice is two refreshers, each taken out by its own answer.
+      const one = () => refresh();
+      refreshers.add(one);
+      return () => void refreshers.delete(one);
     },
     noteCollectors(reports) {
       const groups = groupReports(reports, processMetrics);
@@ -96,10 +112,20 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
         instruments.collectorSuccess.set({ collector }, success ? 1 : 0);
         instruments.collectorDuration.set({ collector }, durationMs / 1000);
       }
-      control.refreshSelf();
+      countSelf(instruments, own);
     },
   };
   return { ...instruments, ...control };
+}
+
+function countSelf(instruments: Instruments, own: readonly Instrument<string, Series>[]): void {
+  for (const { name, folded, rejected } of own) {
+    instruments.exposedSeries.inc({ metric: name }, 0);
+    instruments.seriesOverflow.advanceTo({ metric: name }, folded);
+    instruments.rejectedValues.advanceTo({ metric: name }, rejected);
+  }
+  // Only now do the series exist that have just been created to say so.
+  for (const { name, seriesCount } of own) instruments.exposedSeries.set({ metric: name }, seriesCount);
 }
 
 /** One result per collector: a group has failed when one of its metrics has, and took as long as the slowest. */

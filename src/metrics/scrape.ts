@@ -15,6 +15,7 @@ export interface ScrapedMetrics {
   readonly scrapesRejected: { inc(labels: Readonly<Record<never, string>>): void };
 }
 
+/** Options of a scrape. */
 export interface ScraperOptions {
   /** Scrapes that may be under way at once; one more is answered with 503. Default 32. */
   readonly maxWaiting?: number;

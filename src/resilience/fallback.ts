@@ -38,6 +38,11 @@ export class Fallback<V> extends EventSource implements Policy {
     this.#standInTimeout = new Timeout({ name: this.name, timeoutMs, clock });
   }
 
+  /** True when last good values are kept at all. */
+  get keepsValues(): boolean {
+    return this.#settings.lastGood !== undefined;
+  }
+
   /** Last good values kept. */
   get entries(): number {
     return this.#settings.lastGood?.size ?? 0;

@@ -1,6 +1,6 @@
 /** Owns the life of one supervised job: wait, run, expire, stop; one run at a time. */
 
-import { type Job, JobAborted, type JobEvent, MAX_TIMER_MS } from './job.js';
+import { type Job, JobAborted, type JobEvent, type JobState, MAX_TIMER_MS } from './job.js';
 import type { JobClock } from './job-clock.js';
 
 const DEFAULT_GRACE_MS = 2_000;
@@ -49,6 +49,17 @@ export class JobLoop {
   /** True before the first start and once the last run has ended or was left behind. */
   get isStopped(): boolean {
     return this.#phase.kind === 'stopped';
+  }
+
+  /** What the job is doing now. */
+  get state(): JobState {
+    const phase = this.#phase;
+    if (phase.kind === 'waiting') return 'idle';
+    if (phase.kind === 'stopped') return 'stopped';
+    if (phase.kind === 'expired') return 'stuck';
+    const runMs = this.options.clock.now() - phase.current.startedMs;
+    if (runMs >= this.job.deadlineMs) return 'stuck';
+    return runMs > this.job.deadlineMs / 2 ? 'late' : 'running';
   }
 
   /** Begins the first run in the next turn of the event loop. */

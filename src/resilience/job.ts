@@ -21,6 +21,11 @@ export interface Job {
   run(signal: AbortSignal): Promise<unknown>;
 }
 
+/** What a job is doing. `late`: a run has used more than half of its time; `stuck`: all of it, and still goes on. */
+export const jobStates = ['idle', 'running', 'late', 'stuck', 'stopped'] as const;
+/** What a job is doing. */
+export type JobState = (typeof jobStates)[number];
+
 /** What happened to a run. `run` counts up from 1 per job; `error` is whatever the run threw. */
 export type JobEvent =
   | { readonly kind: 'started'; readonly job: string; readonly run: number }

@@ -1,4 +1,5 @@
 /** Owns the permits of a concurrency limiter and the bounded queue before them; the limit itself is a rule's. */
+import { AsyncResource } from 'node:async_hooks';
 import { Call, type CallRules } from './call.js';
 import { judgeAnswer, judgeError, statusOf } from './classify.js';
 import { LimiterRejectedError, type LimiterRejection } from './errors.js';
@@ -48,7 +49,8 @@ export class Limiter extends EventSource implements Policy {
   readonly #maxWaitMs: number;
   readonly #rules: CallRules<Guarded<unknown>>;
   readonly #events: Readonly<Record<PermitOutcome, PolicyEvent>>;
-  readonly #queue = new Set<LimiterCall>();
+  /** Each with the async context of its caller: the call that gives its permit away would lend it its own. */
+  readonly #queue = new Map<LimiterCall, AsyncResource>();
   #state: LimitState;
   #inFlight = 0;
   #isDraining = false;
@@ -99,7 +101,7 @@ export class Limiter extends EventSource implements Policy {
       if (!call.join()) return;
       if (this.#inFlight < this.limit && this.#queue.size === 0) this.#run(call);
       else if (this.#queue.size < this.#maxQueue) {
-        this.#queue.add(call);
+        this.#queue.set(call, new AsyncResource('LimiterQueue'));
         this.#clock.arm(call, this.#maxWaitMs);
       } else call.reject(this.#refusal('queue_full'));
     });
@@ -120,10 +122,10 @@ export class Limiter extends EventSource implements Policy {
     // A waiting function that ends at once releases again: without this guard a long queue would exhaust the stack.
     if (this.#isDraining) return;
     this.#isDraining = true;
-    for (const call of this.#queue) {
+    for (const [call, caller] of this.#queue) {
       if (this.#inFlight >= this.limit) break;
       this.#queue.delete(call);
-      this.#run(call);
+      caller.runInAsyncScope(() => this.#run(call));
     }
     this.#isDraining = false;
   }

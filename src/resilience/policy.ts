@@ -54,6 +54,11 @@ export function wrap(...policies: readonly Policy[]): Policy {
   return new Chain(policies);
 }
 
+/** The policies that a policy is made of, outermost first; a policy that wraps nothing is its own only member. */
+export function policiesOf(policy: Policy): readonly Policy[] {
+  return policy instanceof Chain ? policy.members.flatMap(policiesOf) : [policy];
+}
+
 class Chain implements Policy {
   readonly name: string;
   readonly #policies: readonly Policy[];
@@ -61,6 +66,10 @@ class Chain implements Policy {
   constructor(policies: readonly Policy[]) {
     this.#policies = policies;
     this.name = policies.map((policy) => policy.name).join('>');
+  }
+
+  get members(): readonly Policy[] {
+    return this.#policies;
   }
 
   execute<T>(fn: Guarded<T>, options?: CallOptions): Promise<T> {

@@ -1,4 +1,5 @@
 /** Owns the retry as it acts: runs attempts one after the other and waits between them. */
+import { AsyncResource } from 'node:async_hooks';
 import { backoffMs, retryAfterMs } from './backoff.js';
 import { Call, type CallRules } from './call.js';
 import { isTimeout, read } from './classify.js';
@@ -6,6 +7,7 @@ import { BreakerOpenError, CallTimeoutError } from './errors.js';
 import { type AttemptOutcome, EventSource, type PolicyEvent } from './events.js';
 import type { CallOptions, Guarded, Policy } from './policy.js';
 import { Timer } from './policy-clock.js';
+import type { RetryBudget } from './retry-budget.js';
 import { type RetryOptions, type RetrySettings, retrySettings } from './retry-options.js';
 
 /**
@@ -33,6 +35,11 @@ export class Retry extends EventSource implements Policy {
       chance: () => this.ask(settings.random, undefined as never, 0.5),
     };
     this.#rules = retryCallRules(this.#core);
+  }
+
+  /** The budget that it shares with other retries of the dependency, if any. */
+  get budget(): RetryBudget | undefined {
+    return this.#core.settings.budget;
   }
 
   execute<T>(fn: Guarded<T>, options?: CallOptions): Promise<T> {
@@ -94,11 +101,13 @@ function retryCallRules(core: RetryCore): CallRules<Course> {
   }
 
   function pause(call: RetryCall, delayMs: number): void {
-    const wait = new Wait(settings.whileWaiting, () => {
+    const next = () => {
       call.detail.wait = undefined;
       call.attempt++;
       call.invoke(call.detail.fn);
-    });
+    };
+    // Bound: the shared timer belongs to whichever call started it, and would lend this attempt its trace and log context.
+    const wait = new Wait(settings.whileWaiting, AsyncResource.bind(next));
     call.detail.wait = wait;
     call.clock.arm(wait, delayMs);
     core.tell(call.attempt, 'retried', delayMs);

@@ -1,7 +1,8 @@
 /** Owns the set of running background jobs: started by name, stopped in reverse order, never two of one name. */
 
-import { checkJob, type Job, SupervisorError } from './job.js';
-import { JobLoop, type LoopOptions } from './job-loop.js';
+import { checkJob, type Job, type JobEvent, type JobState, SupervisorError } from './job.js';
+import { type JobClock, systemJobClock } from './job-clock.js';
+import { JobLoop } from './job-loop.js';
 
 /** The door to the jobs of a process. */
 export interface Supervisor {
@@ -9,20 +10,43 @@ export interface Supervisor {
   start(job: Job): void;
   /** Stops one job; true when its run ended within the grace (or none was going on), false when it was left behind. */
   stop(name: string): Promise<boolean>;
+  /** What each job is doing now; of the stopped ones the last 1,000. */
+  states(): ReadonlyMap<string, JobState>;
   /** Stops all jobs, the last started first, each after the one before. Resolves with the names left behind. */
   stopAll(): Promise<readonly string[]>;
 }
 
+/** Options of a supervisor. */
+export interface SupervisorOptions {
+  /** Told every event; an exception it throws is dropped. Nobody by default. */
+  readonly on?: ((event: JobEvent) => void) | undefined;
+  /** Time. Default the process's monotonic clock, with timers that do not keep the process alive. */
+  readonly clock?: JobClock | undefined;
+  /** Chance for jitter and back-off, uniform in [0, 1). Default `Math.random`. */
+  readonly random?: (() => number) | undefined;
+}
+
+/** Stopped jobs that `states` still names. */
+const MAX_STOPPED = 1_000;
+
 /** A supervisor without jobs. */
-export function createSupervisor(options: LoopOptions): Supervisor {
+export function createSupervisor(given: SupervisorOptions = {}): Supervisor {
+  const { on = () => {}, clock = systemJobClock({ unref: true }), random = Math.random } = given;
+  const options = { on, clock, random };
   const loops = new Map<string, JobLoop>();
+  const stopped = new Set<string>();
 
   async function stop(name: string): Promise<boolean> {
     const loop = loops.get(name);
     if (loop === undefined) return true;
     const ended = await loop.stop();
     // A job of the same name may have been started while this one was going down.
-    if (loops.get(name) === loop) loops.delete(name);
+    if (loops.get(name) === loop) {
+      loops.delete(name);
+      stopped.add(name);
+      // Jobs that are named after something that comes and goes must not fill the memory.
+      if (stopped.size > MAX_STOPPED) stopped.delete(stopped.values().next().value!);
+    }
     return ended;
   }
 
@@ -34,11 +58,18 @@ export function createSupervisor(options: LoopOptions): Supervisor {
       }
       // Deleted first, so that a restarted job counts as the last started in the order of stopping.
       loops.delete(job.name);
+      stopped.delete(job.name);
       const loop = new JobLoop(job, options);
       loops.set(job.name, loop);
       loop.start();
     },
     stop,
+    states() {
+      const states = new Map<string, JobState>();
+      for (const name of stopped) states.set(name, 'stopped');
+      for (const [name, loop] of loops) states.set(name, loop.state);
+      return states;
+    },
     async stopAll() {
       const leftBehind: string[] = [];
       for (const name of [...loops.keys()].reverse()) {

@@ -9,10 +9,13 @@ import {
 import { askMarket } from '../../src/demo/market-client.js';
 import type { ApiCondition } from '../../src/demo/scenarios.js';
 import { createWorld, MARKET_HOUR_MS } from '../../src/demo/world.js';
+import { Timeout } from '../../src/resilience/timeout.js';
 
 const world = createWorld({ seed: 1, listedShare: 1 });
 const tokens = world.arrivals(0);
 const signal = new AbortController().signal;
+/** Nothing but a deadline around the request. */
+const within = (timeoutMs: number) => new Timeout({ name: 'market', timeoutMs });
 let api: MarketApi | undefined;
 
 afterEach(async () => {
@@ -39,7 +42,7 @@ describe('market API', () => {
   test('answers with the pools that the world has at this moment', async () => {
     const { url } = await start();
     const mints = tokens.map((token) => token.mint);
-    const answer = await askMarket(url, [...mints, 'unknown'], { timeoutMs: 5_000, signal });
+    const answer = await askMarket(url, [...mints, 'unknown'], { policy: within(5_000), signal });
     expect(answer.outcome).toBe('ok');
     if (answer.outcome !== 'ok') return;
     for (const token of tokens) {
@@ -75,7 +78,7 @@ describe('market API', () => {
     const many = Array.from({ length: 31 }, () => 'x').join(',');
     expect((await fetch(`${url}/tokens/v1/solana/${many}`)).status).toBe(400);
     expect((await fetch(`${url}/other`)).status).toBe(404);
-    await expect(askMarket(url, [], { timeoutMs: 1, signal })).rejects.toThrow(
+    await expect(askMarket(url, [], { policy: within(1), signal })).rejects.toThrow(
       '1 to 30 tokens at once, got 0',
     );
   });
@@ -83,7 +86,7 @@ describe('market API', () => {
   test('limits the rate and says when to come again', async () => {
     let now = 0;
     const { url } = await start({ nowMs: () => now, ratePerSecond: 0.5 });
-    const ask = () => askMarket(url, ['x'], { timeoutMs: 5_000, signal });
+    const ask = () => askMarket(url, ['x'], { policy: within(5_000), signal });
     const outcomes = [];
     for (let at = 0; at < 21; at++) outcomes.push((await ask()).outcome);
     expect(outcomes).toEqual([...new Array(20).fill('ok'), 'limited']);
@@ -94,26 +97,26 @@ describe('market API', () => {
 
   test('fails as often as asked', async () => {
     const { url, answers } = await start({ errorShare: 1 });
-    expect(await askMarket(url, ['x'], { timeoutMs: 5_000, signal })).toEqual({ outcome: 'error' });
+    expect(await askMarket(url, ['x'], { policy: within(5_000), signal })).toEqual({ outcome: 'error' });
     expect(answers()).toEqual({ 500: 1 });
   });
 
   test('a fault is switched on and off while it runs; a silent request ends by the deadline', async () => {
     let condition: ApiCondition = 'errors';
     const { url, answers } = await start({ condition: () => condition });
-    const ask = () => askMarket(url, ['x'], { timeoutMs: 100, signal });
+    const ask = () => askMarket(url, ['x'], { policy: within(100), signal });
     expect(await ask()).toEqual({ outcome: 'error' });
     condition = 'silence';
     expect(await ask()).toEqual({ outcome: 'timeout' });
     condition = 'normal';
-    const answer = await askMarket(url, ['x'], { timeoutMs: 5_000, signal });
+    const answer = await askMarket(url, ['x'], { policy: within(5_000), signal });
     expect(answer.outcome).toBe('ok');
     expect(answers()).toEqual({ 200: 1, 503: 1, silent: 1 });
   });
 
   test('stop cuts silent requests and frees the port', async () => {
     const { url, stop } = await start({ condition: () => 'silence' });
-    const pending = askMarket(url, ['x'], { timeoutMs: 60_000, signal });
+    const pending = askMarket(url, ['x'], { policy: within(60_000), signal });
     await expect.poll(() => api!.answers().silent).toBe(1);
     await stop();
     expect(await pending).toEqual({ outcome: 'error' });

@@ -1,0 +1,124 @@
+/** Owns the latency of inbound requests, as a middleware that looks at a request when its answer has ended. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Gauge, GaugeSeries } from '../metrics/gauge.js';
+import type { Histogram } from '../metrics/histogram.js';
+import { type RoutedRequest, routeLabel, UNMATCHED } from './express-route.js';
+import { methodLabel, statusLabel } from './http-labels.js';
+import { type AskTrace, type TraceLabels, traceLabels } from './trace-labels.js';
+
+/** The series that inbound requests write. */
+export interface HttpServerMetrics {
+  readonly httpServerDuration: Histogram<'http_request_method' | 'http_route' | 'http_response_status_code'>;
+  readonly httpServerActive: Gauge<never>;
+}
+
+/** Options of the inbound instrumentation. */
+export interface ExpressInstrumentOptions {
+  /** Routes whose series exist from the start, at zero, as method and pattern. None by default. */
+  readonly declared?: readonly (readonly [method: string, route: string])[] | undefined;
+  /**
+   * Labels of the trace in force, `{ trace_id }`, for an exemplar; asked when the request arrives. None by default.
+   * What it throws is dropped.
+   */
+  readonly exemplar?: AskTrace | undefined;
+  /** Monotonic clock in milliseconds. Default `performance.now`. */
+  readonly nowMs?: (() => number) | undefined;
+  /** Wall clock in milliseconds since the epoch, for the moment of an exemplar. Default `Date.now`. */
+  readonly wallMs?: (() => number) | undefined;
+}
+
+/** A middleware of Express 5 or 4. */
+export type HttpMiddleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
+
+/** Label of the status when the client left before the answer had ended. */
+const ABORTED = 'aborted';
+
+/**
+ * The middleware; use it before everything else. A request counts once, when its answer has ended or its client has
+ * left, under the pattern of the route that answered. Nothing is patched, and nothing is thrown into the application.
+ */
+export function instrumentExpress(
+  metrics: HttpServerMetrics,
+  options: ExpressInstrumentOptions = {},
+): HttpMiddleware {
+  const { exemplar } = options;
+  const meter: Meter = {
+    duration: metrics.httpServerDuration,
+    active: metrics.httpServerActive.bind({} as never),
+    nowMs: options.nowMs ?? (() => performance.now()),
+    wallMs: options.wallMs ?? Date.now,
+  };
+  for (const [method, route] of [...(options.declared ?? []), ['GET', UNMATCHED] as const]) {
+    meter.duration.bind({
+      http_request_method: methodLabel(method),
+      http_route: route,
+      http_response_status_code: route === UNMATCHED ? '404' : '200',
+    });
+  }
+  return (request, response, next) => {
+    begin(meter, request, response, exemplar);
+    next();
+  };
+}
+
+interface Meter {
+  readonly duration: HttpServerMetrics['httpServerDuration'];
+  readonly active: GaugeSeries;
+  readonly nowMs: () => number;
+  readonly wallMs: () => number;
+}
+
+/** Marks our listener. On the answer itself a mark would cost more than all the rest: its object is large. */
+const ours = Symbol('flowgauge.measures');
+
+interface Listener {
+  (): void;
+  [ours]?: true;
+}
+
+function begin(
+  meter: Meter,
+  request: IncomingMessage,
+  response: ServerResponse,
+  exemplar: ExpressInstrumentOptions['exemplar'],
+): void {
+  try {
+    // The middleware may stand in an application and again in a part of it: one request counts once.
+    if (response.listenerCount('close') > 0 && isMeasured(response)) return;
+    const trace = traceLabels(exemplar);
+    const startMs = meter.nowMs();
+    const listener: Listener = () => end(meter, request, response, startMs, trace);
+    listener[ours] = true;
+    // `close` comes after every answer, complete or not.
+    response.on('close', listener);
+    meter.active.inc();
+  } catch {
+    // A response of another shape has no series; the application goes on.
+  }
+}
+
+function isMeasured(response: ServerResponse): boolean {
+  return response.listeners('close').some((listener) => (listener as Listener)[ours] === true);
+}
+
+function end(
+  meter: Meter,
+  request: IncomingMessage,
+  response: ServerResponse,
+  startMs: number,
+  trace: TraceLabels | undefined,
+): void {
+  meter.active.dec();
+  try {
+    const labels = {
+      http_request_method: methodLabel(request.method),
+      http_route: routeLabel(request as RoutedRequest),
+      http_response_status_code: response.writableFinished ? statusLabel(response.statusCode) : ABORTED,
+    };
+    const seconds = (meter.nowMs() - startMs) / 1000;
+    if (trace === undefined) meter.duration.observe(labels, seconds);
+    else meter.duration.observe(labels, seconds, { labels: trace, timestampSeconds: meter.wallMs() / 1000 });
+  } catch {
+    // Thrown from a listener it would end the process.
+  }
+}

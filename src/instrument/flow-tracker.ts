@@ -1,0 +1,160 @@
+/** Owns the flows whose moves the program itself tells: counted exactly in this process, timed for the items it knows. */
+import { type Flow, NONE, OTHER, statusLabel, statusLabels } from '../flows/flow.js';
+import { declareLimits, declareMoves } from '../flows/publish.js';
+import { isExpected } from '../flows/tracker.js';
+import type { Metrics } from '../metrics/registry.js';
+import { claimName } from '../metrics/watched-names.js';
+import { flowOf, type TrackedFlowOptions } from './flow-options.js';
+import { LivingItems } from './living-items.js';
+
+/** An item that was there before the program started. */
+export interface LivingItem {
+  readonly id: string | number;
+  readonly status: string;
+  /** When it entered the status. Without it, its first stay is not timed. */
+  readonly enteredAt?: Date | undefined;
+}
+
+/** Takes the moves of one flow. Nothing here throws or waits. */
+export interface FlowTracker {
+  /**
+   * An item went from one status to another; null means that it was not there before, or is gone. Call it when the
+   * move is sure: after the commit of its transaction. The same status twice is no move.
+   */
+  moved(id: string | number, from: string | null, to: string | null): void;
+  /**
+   * Says what lives already. Only then are there `flow_items` and ages, for without it they would be too low; they
+   * end again when more items live than are remembered.
+   */
+  seed(items: Iterable<LivingItem>): void;
+  /** Items that are remembered. */
+  readonly size: number;
+  /** Ends it: the series that say what is now go, the counters stay. */
+  stop(): void;
+}
+
+/** Mode of the flow in `flow_capture_info`. */
+const TOLD = 'told';
+
+/**
+ * Tracks a flow in the memory of this process. Every legal move is there at zero at once; counters begin again with
+ * the process, as those of any program do. For counts that survive a crash, write the moves into a table (see
+ * `flowItemTable`) and let the exporter watch it. Throws InstrumentOptionError for a wrong option, WatchError when the
+ * flow is tracked already.
+ */
+export function trackFlow(metrics: Metrics, name: string, options: TrackedFlowOptions): FlowTracker {
+  const { flow, maxItems, nowMs, wallMs } = flowOf(name, options);
+  const items = new LivingItems(maxItems);
+  const tracker = new MemoryTracker(metrics, flow, items, nowMs, wallMs);
+  const release = claimName(metrics, 'flow', name, tracker);
+  tracker.declare();
+  const forget = metrics.onScrape(() => tracker.refresh());
+  return {
+    moved: (id, from, to) => tracker.moved(id, from, to),
+    seed: (living) => tracker.seed(living),
+    get size() {
+      return items.size;
+    },
+    stop() {
+      forget();
+      release?.();
+      tracker.hide();
+    },
+  };
+}
+
+class MemoryTracker {
+  /** True while every living item is known, so that counts and ages of the living are honest. */
+  private isWhole = false;
+
+  constructor(
+    private readonly metrics: Metrics,
+    private readonly flow: Flow,
+    private readonly items: LivingItems,
+    private readonly nowMs: () => number,
+    private readonly wallMs: () => number,
+  ) {}
+
+  declare(): void {
+    const { metrics, flow } = this;
+    declareLimits(metrics, flow);
+    declareMoves(metrics, flow);
+    metrics.flowCaptureInfo.set({ flow: flow.name, mode: TOLD }, 1);
+    metrics.flowForgottenItems.inc({ flow: flow.name }, 0);
+  }
+
+  moved(id: string | number, rawFrom: string | null, rawTo: string | null): void {
+    const { metrics, flow, items } = this;
+    const from = rawFrom === null ? NONE : statusLabel(flow, rawFrom);
+    const to = rawTo === null ? NONE : statusLabel(flow, rawTo);
+    if (rawFrom === rawTo) return;
+    metrics.flowTransitions.inc({ flow: flow.name, from, to });
+    metrics.flowLastTransitionTimestamp.set({ flow: flow.name, to }, this.wallMs() / 1000);
+    if (!isExpected(flow, from, to)) metrics.flowUnexpectedTransitions.inc({ flow: flow.name });
+    const nowMs = this.nowMs();
+    const before = items.take(id);
+    const known = before?.status ?? (this.isWhole ? NONE : from);
+    // Told from another status than we knew: some move before it was never told.
+    if (known !== from) metrics.flowCaptureGaps.inc({ flow: flow.name });
+    else if (before?.enteredMs !== undefined) {
+      const seconds = Math.max(0, nowMs - before.enteredMs) / 1000;
+      metrics.flowStatusDuration.observe({ flow: flow.name, status: from, to }, seconds);
+    }
+    if (to !== NONE) this.keep(id, to, nowMs);
+  }
+
+  seed(living: Iterable<LivingItem>): void {
+    this.isWhole = true;
+    const nowMs = this.nowMs();
+    const wallMs = this.wallMs();
+    for (const { id, status, enteredAt } of living) {
+      const ageMs = enteredAt === undefined ? Number.NaN : wallMs - enteredAt.getTime();
+      this.keep(
+        id,
+        statusLabel(this.flow, status),
+        Number.isFinite(ageMs) ? nowMs - Math.max(0, ageMs) : undefined,
+      );
+    }
+    this.refresh();
+  }
+
+  /** Brings what is now up to date; without a whole picture there is nothing to show. */
+  refresh(): void {
+    if (!this.isWhole) return;
+    const { metrics, flow, items } = this;
+    const nowMs = this.nowMs();
+    const wallMs = this.wallMs();
+    const seen = items.byStatus(
+      (status) => flow.limits.get(status)?.warning ?? flow.limits.get(status)?.critical,
+      nowMs,
+    );
+    for (const status of statusLabels(flow)) {
+      const labels = { flow: flow.name, status };
+      const { count, oldestMs, over } = seen.get(status) ?? { count: 0, oldestMs: undefined, over: 0 };
+      metrics.flowItems.set(labels, count);
+      if (oldestMs === undefined) metrics.flowOldestItemTimestamp.remove(labels);
+      else metrics.flowOldestItemTimestamp.set(labels, (wallMs - (nowMs - oldestMs)) / 1000);
+      if (flow.limits.has(status)) metrics.flowStuckItems.set(labels, over);
+    }
+    metrics.flowUnknownStatusItems.set({ flow: flow.name }, seen.get(OTHER)?.count ?? 0);
+  }
+
+  /** Takes the series about the living out of the output. */
+  hide(): void {
+    const { metrics, flow } = this;
+    this.isWhole = false;
+    for (const status of statusLabels(flow)) {
+      const labels = { flow: flow.name, status };
+      for (const gauge of [metrics.flowItems, metrics.flowOldestItemTimestamp, metrics.flowStuckItems]) {
+        gauge.remove(labels);
+      }
+    }
+    metrics.flowUnknownStatusItems.remove({ flow: flow.name });
+  }
+
+  private keep(id: string | number, status: string, enteredMs: number | undefined): void {
+    if (this.items.put(id, { status, enteredMs }) === 'fits') return;
+    this.metrics.flowForgottenItems.inc({ flow: this.flow.name });
+    if (this.isWhole) this.hide();
+  }
+}

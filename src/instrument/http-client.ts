@@ -1,0 +1,148 @@
+/** Owns the latency of outbound requests: hears what Node's own `fetch` and undici tell, and changes neither. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Histogram } from '../metrics/histogram.js';
+import { apiNames } from './api-names.js';
+import { type FetchErrorType, fetchErrorType } from './fetch-error.js';
+import { methodLabel, OTHER_VALUE, statusLabel } from './http-labels.js';
+import { requestNotes } from './request-mark.js';
+import { type AskTrace, type TraceLabels, traceLabels } from './trace-labels.js';
+
+/** The series that outbound requests write. */
+export interface HttpClientMetrics {
+  readonly httpClientDuration: Histogram<
+    'api' | 'http_request_method' | 'http_response_status_code' | 'error_type'
+  >;
+}
+
+/** Options of the outbound instrumentation. A wrong one throws InstrumentOptionError. */
+export interface FetchInstrumentOptions {
+  /** Host → name of the API, for instance `{ 'api.example.com': 'quotes' }`; every other host is `other`. */
+  readonly apis: Readonly<Record<string, string>>;
+  /**
+   * Labels of the trace in force, `{ trace_id }`, for an exemplar; asked when a request begins, in its caller's
+   * context. None by default. What it throws is dropped.
+   */
+  readonly exemplar?: AskTrace | undefined;
+  /** Monotonic clock in milliseconds. Default `performance.now`. */
+  readonly nowMs?: (() => number) | undefined;
+  /** Wall clock in milliseconds since the epoch, for the moment of an exemplar. Default `Date.now`. */
+  readonly wallMs?: (() => number) | undefined;
+}
+
+/** A request that has begun. */
+interface Pending {
+  /** Which instrumentation it belongs to; a process may have several. */
+  readonly owner: object;
+  /** What another instrumentation keeps of the same request. */
+  readonly next: Pending | undefined;
+  readonly startMs: number;
+  hasEnded: boolean;
+  readonly trace: TraceLabels | undefined;
+  /** The status is `none` until an answer has begun. */
+  readonly labels: {
+    readonly api: string;
+    readonly http_request_method: string;
+    http_response_status_code: string;
+    error_type: FetchErrorType;
+  };
+}
+
+/** On the request itself: one that never ends must not stay in memory because of us. */
+const pending = requestNotes<Pending>();
+
+interface ClientRequest {
+  readonly method?: string;
+  readonly origin?: unknown;
+}
+
+/** What the channels carry; each has only its part of it. */
+interface Message {
+  readonly request: ClientRequest;
+  readonly response: { readonly statusCode: number };
+  readonly error: unknown;
+}
+
+/** Sets that exist from the start, at zero, for each named API; whatever else happens adds its own. */
+const DECLARED: readonly (readonly [string, FetchErrorType])[] = [
+  ['200', 'none'],
+  ['none', 'timeout'],
+  ['none', 'refused'],
+];
+
+/**
+ * Observes every request of this process from now on; the answer ends it. A request counts when its answer is
+ * complete or has failed, so one whose long answer nobody reads counts when it is dropped. Redirects and retries are
+ * requests of their own. Nothing is patched, and nothing is thrown into the code that makes requests.
+ */
+export function instrumentFetch(metrics: HttpClientMetrics, options: FetchInstrumentOptions): () => void {
+  const apiOf = apiNames(options.apis);
+  const { nowMs = () => performance.now(), wallMs = Date.now, exemplar } = options;
+  const duration = metrics.httpClientDuration;
+  const owner = {};
+  for (const api of new Set([...Object.values(options.apis), OTHER_VALUE])) {
+    for (const [code, errorType] of DECLARED) {
+      duration.bind({
+        api,
+        http_request_method: 'GET',
+        http_response_status_code: code,
+        error_type: errorType,
+      });
+    }
+  }
+
+  function end(request: ClientRequest, errorType: FetchErrorType): void {
+    const one = ownOf(request, owner);
+    if (one === undefined || one.hasEnded) return;
+    one.hasEnded = true;
+    one.labels.error_type = errorType;
+    const seconds = (nowMs() - one.startMs) / 1000;
+    if (one.trace === undefined) duration.observe(one.labels, seconds);
+    else duration.observe(one.labels, seconds, { labels: one.trace, timestampSeconds: wallMs() / 1000 });
+  }
+
+  const removals = [
+    listen('undici:request:create', ({ request }) => {
+      pending.set(request, {
+        owner,
+        next: pending.get(request),
+        startMs: nowMs(),
+        hasEnded: false,
+        trace: traceLabels(exemplar),
+        labels: {
+          api: apiOf(request.origin),
+          http_request_method: methodLabel(request.method),
+          http_response_status_code: 'none',
+          error_type: 'none',
+        },
+      });
+    }),
+    listen('undici:request:headers', ({ request, response }) => {
+      const one = ownOf(request, owner);
+      if (one !== undefined) one.labels.http_response_status_code = statusLabel(response.statusCode);
+    }),
+    listen('undici:request:trailers', ({ request }) => end(request, 'none')),
+    listen('undici:request:error', ({ request, error }) => end(request, fetchErrorType(error))),
+  ];
+  return () => {
+    for (const remove of removals) remove();
+  };
+}
+
+function ownOf(request: ClientRequest, owner: object): Pending | undefined {
+  let one = pending.get(request);
+  while (one !== undefined && one.owner !== owner) one = one.next;
+  return one;
+}
+
+function listen(channel: string, act: (message: Message) => void): () => void {
+  const listener = (message: unknown) => {
+    // What a subscriber throws becomes an uncaught exception of the process that made the request.
+    try {
+      act(message as Message);
+    } catch {
+      // A message of another shape than expected: this request has no series, and the caller never knows.
+    }
+  };
+  subscribe(channel, listener);
+  return () => void unsubscribe(channel, listener);
+}

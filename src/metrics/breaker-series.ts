@@ -1,0 +1,129 @@
+/** Owns the series of one circuit breaker, whoever wrote the breaker: declared in full, at zero, from the start. */
+import { type BreakerStateName, breakerStates } from '../resilience/breaker-state.js';
+import { type BreakerOutcome, breakerOutcomes } from '../resilience/events.js';
+import type { CounterSeries } from './counter.js';
+import type { GaugeSeries } from './gauge.js';
+import type { Metrics } from './registry.js';
+
+/** Every move that the rules of a breaker can make; a restored state may add others. */
+const MOVES: Readonly<Record<BreakerStateName, readonly BreakerStateName[]>> = {
+  closed: ['open', 'forced_open', 'forced_closed'],
+  open: ['half_open', 'closed', 'forced_open', 'forced_closed'],
+  half_open: ['open', 'closed', 'forced_open', 'forced_closed'],
+  forced_open: ['half_open', 'forced_closed'],
+  forced_closed: ['closed', 'forced_open'],
+};
+
+/** What a kind of breaker can tell; what it cannot tell has no series, for a 0 would be a claim. */
+export interface BreakerFaculties {
+  readonly states: readonly BreakerStateName[];
+  readonly outcomes: readonly BreakerOutcome[];
+}
+
+const EVERYTHING: BreakerFaculties = { states: breakerStates, outcomes: breakerOutcomes };
+
+/** The bound series of one breaker. Nothing here throws. */
+export class BreakerSeries {
+  readonly #metrics: Metrics;
+  readonly #breaker: string;
+  readonly #faculties: BreakerFaculties;
+  /** Counters by outcome; a call costs one addition. */
+  readonly calls: Readonly<Record<BreakerOutcome, CounterSeries>>;
+  readonly #seconds = new Map<BreakerStateName, CounterSeries>();
+  readonly #states = new Map<BreakerStateName, GaugeSeries>();
+  readonly #failures: GaugeSeries;
+  readonly #told = new Map<BreakerStateName, number>();
+
+  constructor(metrics: Metrics, breaker: string, faculties: BreakerFaculties = EVERYTHING) {
+    this.#metrics = metrics;
+    this.#breaker = breaker;
+    this.#faculties = faculties;
+    const known = new Set(faculties.states);
+    this.calls = Object.fromEntries(
+      faculties.outcomes.map((outcome) => [outcome, metrics.breakerCalls.bind({ breaker, outcome })]),
+    ) as Record<BreakerOutcome, CounterSeries>;
+    for (const state of faculties.states) {
+      this.#states.set(state, metrics.breakerState.bind({ breaker, state }));
+      this.#seconds.set(state, metrics.breakerStateSeconds.bind({ breaker, state }));
+      for (const to of MOVES[state]) {
+        if (known.has(to)) metrics.breakerTransitions.inc({ breaker, from: state, to }, 0);
+      }
+    }
+    this.#failures = metrics.breakerConsecutiveFailures.bind({ breaker });
+  }
+
+  /** Counts a change of the state and shows the new one. */
+  moved(from: BreakerStateName, to: BreakerStateName): void {
+    this.#metrics.breakerTransitions.inc({ breaker: this.#breaker, from, to });
+    this.showState(to);
+  }
+
+  /** One series per state, exactly one of them 1. */
+  showState(now: BreakerStateName): void {
+    for (const [state, series] of this.#states) series.set(state === now ? 1 : 0);
+  }
+
+  showFailures(inARow: number): void {
+    this.#failures.set(inARow);
+  }
+
+  /** What the breaker has spent in a state before it was watched does not count: it may have been counted then. */
+  skipSeconds(state: BreakerStateName, seconds: number): void {
+    this.#told.set(state, seconds);
+  }
+
+  /** Brings a time up to the breaker's own. A second breaker of the name goes on from the total of the first. */
+  showSeconds(state: BreakerStateName, seconds: number): void {
+    const more = seconds - (this.#told.get(state) ?? 0);
+    if (!(more > 0)) return;
+    this.#told.set(state, seconds);
+    this.#seconds.get(state)?.inc(more);
+  }
+
+  /** Takes the series that say what is now out of the output; the counters stay. */
+  remove(): void {
+    const breaker = this.#breaker;
+    for (const state of this.#faculties.states) this.#metrics.breakerState.remove({ breaker, state });
+    this.#metrics.breakerConsecutiveFailures.remove({ breaker });
+  }
+}
+
+/** The state of a breaker that does not measure its own time: hears of each change, adds up the stays. */
+export class BreakerStopwatch {
+  readonly #series: BreakerSeries;
+  readonly #nowMs: () => number;
+  readonly #msIn = new Map<BreakerStateName, number>();
+  #state: BreakerStateName;
+  #sinceMs: number;
+
+  /** `nowMs` is a monotonic clock in milliseconds. */
+  constructor(series: BreakerSeries, state: BreakerStateName, nowMs: () => number) {
+    this.#series = series;
+    this.#nowMs = nowMs;
+    this.#state = state;
+    this.#sinceMs = nowMs();
+    series.showState(state);
+  }
+
+  get state(): BreakerStateName {
+    return this.#state;
+  }
+
+  /** The breaker is in this state now; a state that it is in already changes nothing. */
+  enter(state: BreakerStateName): void {
+    this.refresh();
+    if (state === this.#state) return;
+    const from = this.#state;
+    this.#state = state;
+    this.#series.moved(from, state);
+  }
+
+  /** Brings the seconds up to now. */
+  refresh(): void {
+    const nowMs = this.#nowMs();
+    const ms = (this.#msIn.get(this.#state) ?? 0) + Math.max(0, nowMs - this.#sinceMs);
+    this.#msIn.set(this.#state, ms);
+    this.#sinceMs = nowMs;
+    this.#series.showSeconds(this.#state, ms / 1000);
+  }
+}

@@ -1,0 +1,78 @@
+/** Owns the way from the policies around calls to their series: events are counted, states are read at each scrape. */
+import { CircuitBreaker } from '../resilience/breaker.js';
+import { breakerStates } from '../resilience/breaker-state.js';
+import { PolicyOptionError } from '../resilience/errors.js';
+import { Fallback } from '../resilience/fallback.js';
+import { Limiter } from '../resilience/limiter.js';
+import { type Policy, policiesOf } from '../resilience/policy.js';
+import { Retry } from '../resilience/retry.js';
+import { Timeout } from '../resilience/timeout.js';
+import { BreakerSeries } from './breaker-series.js';
+import { type Unwatch, watchFallback, watchLimiter, watchRetry, watchTimeout } from './policy-series.js';
+import type { Metrics } from './registry.js';
+import { claimName } from './watched-names.js';
+
+/**
+ * Puts policies on the metrics, a wrapped chain with each of its members. Every series is there at once, at zero. The
+ * answer ends the watch: counters stay, and the series that say what is now go. A policy watched already is left as it
+ * is. Throws WatchError when another policy of the kind has the same name, PolicyOptionError for what is no policy.
+ */
+export function watchPolicies(metrics: Metrics, policies: readonly Policy[]): Unwatch {
+  const ends: Unwatch[] = [];
+  const end = () => {
+    for (const one of ends.splice(0)) one();
+  };
+  try {
+    for (const policy of policies.flatMap(policiesOf)) ends.push(watchPolicy(metrics, policy));
+  } catch (error) {
+    // Half a watch would show some of the policies and hide that the others are missing.
+    end();
+    throw error;
+  }
+  return end;
+}
+
+function watchPolicy(metrics: Metrics, policy: Policy): Unwatch {
+  const [kind, watch] = watcherOf(policy);
+  const release = claimName(metrics, kind, policy.name, policy);
+  if (release === undefined) return () => {};
+  const unwatch = watch(metrics);
+  return () => {
+    unwatch();
+    release();
+  };
+}
+
+function watcherOf(policy: Policy): readonly [string, (metrics: Metrics) => Unwatch] {
+  if (policy instanceof CircuitBreaker)
+    return ['circuit breaker', (metrics) => watchBreaker(metrics, policy)];
+  if (policy instanceof Retry) return ['retry', (metrics) => watchRetry(metrics, policy)];
+  if (policy instanceof Timeout) return ['timeout', (metrics) => watchTimeout(metrics, policy)];
+  if (policy instanceof Limiter) return ['limiter', (metrics) => watchLimiter(metrics, policy)];
+  if (policy instanceof Fallback) return ['fallback', (metrics) => watchFallback(metrics, policy)];
+  throw new PolicyOptionError('watchPolicies', 'policies', 'policies of this package', policy);
+}
+
+function watchBreaker(metrics: Metrics, breaker: CircuitBreaker): Unwatch {
+  const series = new BreakerSeries(metrics, breaker.name);
+  const { calls } = series;
+  for (const state of breakerStates) series.skipSeconds(state, breaker.secondsIn(state));
+  const refresh = () => {
+    // Reading the state is what brings an open breaker to half-open when its time is over.
+    series.showState(breaker.state);
+    series.showFailures(breaker.consecutiveFailures);
+    for (const state of breakerStates) series.showSeconds(state, breaker.secondsIn(state));
+  };
+  const silence = breaker.onEvent((event) => {
+    if (event.kind === 'breaker_call') calls[event.outcome].inc();
+    else if (event.kind === 'breaker_transition') series.moved(event.from, event.to);
+  });
+  const forget = metrics.onScrape(refresh);
+  refresh();
+  return () => {
+    refresh();
+    silence();
+    forget();
+    series.remove();
+  };
+}

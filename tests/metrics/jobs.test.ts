@@ -1,0 +1,88 @@
+/** Checks the series of supervised jobs: outcomes, restarts, and a state that the scrape itself finds. */
+import { expect, test } from 'vitest';
+import { jobSeries } from '../../src/metrics/jobs.js';
+import { createMetrics } from '../../src/metrics/registry.js';
+import { createSupervisor } from '../../src/resilience/supervisor.js';
+import { textOf } from './fixture.js';
+
+/** Time and timers moved by hand. */
+function handClock() {
+  let nowMs = 0;
+  const timers = new Set<{ atMs: number; call: () => void }>();
+  return {
+    now: () => nowMs,
+    after(delayMs: number, call: () => void) {
+      const timer = { atMs: nowMs + delayMs, call };
+      timers.add(timer);
+      return () => void timers.delete(timer);
+    },
+    async advance(ms: number) {
+      nowMs += ms;
+      for (const timer of [...timers].filter(({ atMs }) => atMs <= nowMs)) {
+        timers.delete(timer);
+        timer.call();
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
+}
+
+test('a job is idle, running, late, stuck, begun anew and stopped; each run counts once', async () => {
+  const metrics = createMetrics({ processMetrics: 'omit' });
+  const series = jobSeries(metrics, () => 1_700_000_000);
+  const clock = handClock();
+  const supervisor = createSupervisor({ clock, random: () => 0, on: (event) => series.take(event) });
+  series.follow(supervisor);
+  const lines = async (name: string) => {
+    metrics.refreshSelf();
+    return (await textOf(metrics.registry)).split('\n').filter((line) => line.startsWith(`${name}{`));
+  };
+  const state = async () =>
+    (await lines('job_state'))
+      .filter((line) => line.endsWith(' 1'))
+      .map((line) => /state="(.*)"/.exec(line)![1]);
+
+  let finish: () => void = () => {};
+  supervisor.start({
+    name: 'work',
+    intervalMs: 1_000,
+    deadlineMs: 100,
+    graceMs: 1_000,
+    backoff: { firstMs: 10, maxMs: 10 },
+    run: () => new Promise<void>((resolve) => (finish = resolve)),
+  });
+  expect(await state()).toEqual(['idle']);
+  expect(await lines('job_state')).toHaveLength(5);
+  expect(await lines('job_restarts_total')).toEqual(['job_restarts_total{job_name="work"} 0']);
+  await clock.advance(0);
+  expect(await state()).toEqual(['running']);
+  await clock.advance(60);
+  expect(await state()).toEqual(['late']);
+  finish();
+  await clock.advance(1);
+  expect(await state()).toEqual(['idle']);
+
+  await clock.advance(1_000);
+  await clock.advance(100);
+  expect(await state()).toEqual(['stuck']);
+  expect(await lines('job_restarts_total')).toEqual(['job_restarts_total{job_name="work"} 1']);
+  finish();
+  await clock.advance(1);
+  await clock.advance(10);
+  expect(await state()).toEqual(['running']);
+
+  const stopped = supervisor.stop('work');
+  finish();
+  await stopped;
+  expect(await state()).toEqual(['stopped']);
+  expect(await lines('job_runs_total')).toEqual([
+    'job_runs_total{job_name="work",outcome="success"} 2',
+    'job_runs_total{job_name="work",outcome="failure"} 0',
+    'job_runs_total{job_name="work",outcome="timeout"} 1',
+    'job_runs_total{job_name="work",outcome="abandoned"} 0',
+    'job_runs_total{job_name="work",outcome="cancelled"} 0',
+  ]);
+  expect(await lines('job_last_success_timestamp_seconds')).toEqual([
+    'job_last_success_timestamp_seconds{job_name="work"} 1700000000',
+  ]);
+});
