@@ -1,4 +1,20 @@
-/** Owns the measurement of what the policies cost around a call: each beside a bare `await` in the same run, and beside its peers where they are installed. */
+/** Owns measuring what the policies cost around a call, with their series: beside a bare `await` and beside the peers. */
+
+import { createRequire } from 'node:module';
+import {
+  ConsecutiveBreaker,
+  circuitBreaker,
+  handleAll,
+  wrap as join,
+  retry,
+  TimeoutStrategy,
+  timeout,
+} from 'cockatiel';
+import Opossum from 'opossum';
+import * as promClient from 'prom-client';
+import { watchOpossum } from '../src/instrument/opossum.js';
+import { watchPolicies } from '../src/metrics/policies.js';
+import { createMetrics } from '../src/metrics/registry.js';
 import { CircuitBreaker } from '../src/resilience/breaker.js';
 import { Fallback } from '../src/resilience/fallback.js';
 import { aimdLimit } from '../src/resilience/limit.js';
@@ -6,118 +22,127 @@ import { Limiter } from '../src/resilience/limiter.js';
 import { wrap } from '../src/resilience/policy.js';
 import { Retry } from '../src/resilience/retry.js';
 import { Timeout } from '../src/resilience/timeout.js';
+import type { BenchResult } from './result.js';
+
+/** The package has no types. */
+const OpossumPrometheus = createRequire(import.meta.url)('opossum-prometheus') as new (
+  options: object,
+) => unknown;
+
+const ROUNDS = 150;
+const WARM_UP = 10;
+const CALLS = 2_000;
 
 type Call = () => Promise<unknown>;
+type Times = Readonly<Record<string, readonly number[]>>;
 
-const rounds = Number(process.argv[2] ?? 41);
-const callsPerRound = 10_000;
-const name = 'bench';
+const bare: Call = async () => 1;
 
-const bare = async () => 1;
-let counted = 0;
-const count = () => {
-  counted++;
-};
-
-const breaker = new CircuitBreaker({ name });
-const rates = new CircuitBreaker({ name, failureRateThreshold: 0.5, slowCallMs: 5_000 });
-const trio = wrap(new Retry({ name }), new CircuitBreaker({ name }), new Timeout({ name }));
-const fixed = new Limiter({ name, limit: 10 });
-const aimd = new Limiter({ name, limit: aimdLimit() });
-const keyed = new Fallback<number>({ name, maxAgeMs: 60_000, defaultKey: 'one' });
-const open = new CircuitBreaker({ name });
-for (const policy of [breaker, rates, trio, fixed, aimd, keyed, open]) policy.onEvent(count);
-open.forceOpen();
-const { signal } = new AbortController();
-
-interface Case {
-  readonly label: string;
-  readonly call: Call;
-  /** Highest ratio to the bare await that we aim for. */
-  readonly aim?: number;
+/** Each group begins with code that no other case has run through: what a program with one kind of policy pays. */
+export async function run(): Promise<BenchResult[]> {
+  const breakers = await measured(breakerCases());
+  const chains = await measured(chainCases());
+  const others = await measured(otherCases());
+  return [
+    compare(breakers, 'breaker with metrics', 'ours', 'bare', 4),
+    compare(
+      breakers,
+      'breaker with metrics, beside opossum with its own',
+      'ours',
+      'opossum with metrics',
+      1 / 15,
+    ),
+    compare(breakers, 'breaker with metrics, beside cockatiel without', 'ours', 'cockatiel'),
+    compare(breakers, 'opossum on our series, beside its own', 'opossum adapted', 'opossum with metrics'),
+    compare(breakers, 'opossum on our series, beside opossum alone', 'opossum adapted', 'opossum'),
+    compare(chains, 'retry + breaker + timeout with metrics', 'ours', 'bare', 20),
+    compare(chains, 'retry + breaker + timeout with metrics, beside cockatiel without', 'ours', 'cockatiel'),
+    compare(others, 'breaker with rate and slow-call windows', 'rates', 'bare'),
+    compare(others, 'open breaker rejects', 'open', 'bare'),
+    compare(others, 'limiter, fixed', 'fixed', 'bare'),
+    compare(others, 'limiter, AIMD', 'aimd', 'bare'),
+    compare(others, 'fallback with last good value', 'kept', 'bare'),
+  ];
 }
 
-const reference: Case = { label: 'bare await', call: bare };
-
-console.log(`Node ${process.version}; ${rounds} interleaved rounds of ${callsPerRound} calls`);
-await measure('The aims, beside the peers', [
-  reference,
-  { label: 'breaker, events counted', call: () => breaker.execute(bare), aim: 4 },
-  { label: 'retry + breaker + timeout, events counted', call: () => trio.execute(bare), aim: 20 },
-  { label: 'one setTimeout + clearTimeout', call: nativeTimer },
-  ...(await peers()),
-]);
-await measure('What else a call may cost', [
-  reference,
-  { label: 'breaker with rate and slow-call windows', call: () => rates.execute(bare) },
-  { label: 'breaker, caller gives a signal', call: () => breaker.execute(bare, { signal }) },
-  { label: 'breaker, function reads the signal', call: () => breaker.execute(async (c) => c.signal.aborted) },
-  { label: 'open breaker rejects', call: () => open.execute(bare).catch(() => 0) },
-  { label: 'limiter, fixed', call: () => fixed.execute(bare) },
-  { label: 'limiter, AIMD', call: () => aimd.execute(bare) },
-  { label: 'fallback with last good value', call: () => keyed.execute(bare) },
-]);
-console.log(`\n${counted} events counted`);
-
-/** Prints per case the median, its median ratio to the reference of the same round, and the ratio of the fastest rounds. */
-async function measure(title: string, cases: readonly Case[]): Promise<void> {
-  const times = cases.map((): number[] => []);
-  for (let round = -3; round < rounds; round++) {
-    // Interleaved, so that a disturbance of the machine hits all cases of a round alike.
-    for (const [place, { call }] of cases.entries()) {
-      const startMs = performance.now();
-      for (let i = 0; i < callsPerRound; i++) await call();
-      if (round >= 0) times[place]!.push(((performance.now() - startMs) * 1e6) / callsPerRound);
-    }
-  }
-  console.log(`\n${title.padEnd(44)}${'ns'.padStart(8)}${'× bare'.padStart(9)}${'fastest'.padStart(9)}  aim`);
-  for (const [place, { label, aim }] of cases.entries()) {
-    const ratio = median(times[place]!.map((ns, round) => ns / times[0]![round]!));
-    const fastest = Math.min(...times[place]!) / Math.min(...times[0]!);
-    const verdict = aim === undefined ? '' : `≤ ${aim} ${ratio <= aim ? 'met' : 'MISSED'}`;
-    const numbers = [median(times[place]!).toFixed(0).padStart(8), ratio.toFixed(2).padStart(9)];
-    console.log(`${label.padEnd(44)}${numbers.join('')}${fastest.toFixed(2).padStart(9)}  ${verdict}`);
-  }
-}
-
-async function nativeTimer(): Promise<void> {
-  clearTimeout(setTimeout(count, 30_000));
-}
-
-/** opossum and cockatiel, where they are installed; what is missing is said, never skipped in silence. */
-async function peers(): Promise<{ label: string; call: Call }[]> {
-  const found: { label: string; call: Call }[] = [];
-  const load = async (peer: string) => {
-    try {
-      return (await import(peer)) as Record<string, never>;
-    } catch {
-      console.log(`peer ${peer} is not installed: npm install --no-save ${peer}`);
-      return undefined;
-    }
+function breakerCases(): Record<string, Call> {
+  const metrics = createMetrics({ processMetrics: 'omit' });
+  const breaker = new CircuitBreaker({ name: 'breaker' });
+  watchPolicies(metrics, [breaker]);
+  // With the deadline that our breaker has as well.
+  const made = (name: string) => new Opossum(bare, { name, timeout: 30_000 } as never);
+  const [alone, adapted, counted] = [made('alone'), made('adapted'), made('counted')];
+  watchOpossum(metrics, adapted);
+  new OpossumPrometheus({ circuits: [counted], registry: new promClient.Registry() });
+  const peer = cockatielBreaker();
+  return {
+    bare,
+    ours: () => breaker.execute(bare),
+    opossum: () => alone.fire(),
+    'opossum adapted': () => adapted.fire(),
+    'opossum with metrics': () => counted.fire(),
+    cockatiel: () => peer.execute(bare),
   };
-  const opossum = await load('opossum');
-  if (opossum !== undefined) {
-    const Opossum = opossum.default as unknown as new (fn: Call, options: object) => { fire: Call };
-    const peer = new Opossum(bare, { timeout: false });
-    found.push({ label: 'opossum, no timeout', call: () => peer.fire() });
-    const timed = new Opossum(bare, { timeout: 30_000 });
-    found.push({ label: 'opossum with timeout', call: () => timed.fire() });
-  }
-  const cockatiel = (await load('cockatiel')) as unknown as
-    | Record<string, (...args: unknown[]) => { execute(fn: Call): Promise<unknown> }>
-    | undefined;
-  if (cockatiel !== undefined) {
-    const { circuitBreaker, wrap: join, retry, timeout, handleAll } = cockatiel;
-    const Consecutive = cockatiel.ConsecutiveBreaker as unknown as new (failures: number) => unknown;
-    const made = () => circuitBreaker!(handleAll, { halfOpenAfter: 60_000, breaker: new Consecutive(5) });
-    const peer = made();
-    found.push({ label: 'cockatiel breaker', call: () => peer.execute(bare) });
-    const all = join!(retry!(handleAll, { maxAttempts: 3 }), made(), timeout!(30_000, 'aggressive'));
-    found.push({ label: 'cockatiel retry + breaker + timeout', call: () => all.execute(bare) });
-  }
-  return found;
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+function chainCases(): Record<string, Call> {
+  const name = 'chain';
+  const chain = wrap(new Retry({ name }), new CircuitBreaker({ name }), new Timeout({ name }));
+  watchPolicies(createMetrics({ processMetrics: 'omit' }), [chain]);
+  const limit = timeout(30_000, TimeoutStrategy.Aggressive);
+  const peer = join(retry(handleAll, { maxAttempts: 3 }), cockatielBreaker(), limit);
+  return { bare, ours: () => chain.execute(bare), cockatiel: () => peer.execute(bare) };
+}
+
+function otherCases(): Record<string, Call> {
+  const rates = new CircuitBreaker({ name: 'rates', failureRateThreshold: 0.5, slowCallMs: 5_000 });
+  const open = new CircuitBreaker({ name: 'open' });
+  const fixed = new Limiter({ name: 'fixed', limit: 10 });
+  const aimd = new Limiter({ name: 'aimd', limit: aimdLimit() });
+  const kept = new Fallback<number>({ name: 'kept', maxAgeMs: 60_000, defaultKey: 'one' });
+  watchPolicies(createMetrics({ processMetrics: 'omit' }), [rates, open, fixed, aimd, kept]);
+  open.forceOpen();
+  return {
+    bare,
+    rates: () => rates.execute(bare),
+    open: () => open.execute(bare).catch(() => 0),
+    fixed: () => fixed.execute(bare),
+    aimd: () => aimd.execute(bare),
+    kept: () => kept.execute(bare),
+  };
+}
+
+function cockatielBreaker() {
+  return circuitBreaker(handleAll, { halfOpenAfter: 60_000, breaker: new ConsecutiveBreaker(5) });
+}
+
+/** Nanoseconds per call and round; the cases take turns, so that a disturbance of the machine hits all alike. */
+async function measured(cases: Readonly<Record<string, Call>>): Promise<Times> {
+  const times: Record<string, number[]> = Object.fromEntries(Object.keys(cases).map((name) => [name, []]));
+  for (let round = -WARM_UP; round < ROUNDS; round += 1) {
+    for (const [name, call] of Object.entries(cases)) {
+      const startMs = performance.now();
+      for (let i = 0; i < CALLS; i += 1) await call();
+      if (round >= 0) times[name]!.push(((performance.now() - startMs) * 1e6) / CALLS);
+    }
+  }
+  return times;
+}
+
+function compare(times: Times, name: string, ours: string, peer: string, atMost?: number): BenchResult {
+  const [own, other] = [quiet(times[ours]!), quiet(times[peer]!)];
+  return {
+    name,
+    ours: own,
+    peer: other,
+    ratio: own / other,
+    unit: 'ns/call',
+    method: `${CALLS} awaited calls a round, ${ROUNDS} interleaved rounds, first quarter of the rounds' times; peer ${peer === 'bare' ? 'a bare await of the same function' : peer}`,
+    ...(atMost === undefined ? {} : { atMost: { ratio: atMost } }),
+  };
+}
+
+/** The time of the quiet rounds: a call of 200 ns is less than what a busy machine adds to it. */
+function quiet(times: readonly number[]): number {
+  return [...times].sort((a, b) => a - b)[Math.floor(times.length / 4)]!;
 }

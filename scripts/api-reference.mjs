@@ -9,7 +9,11 @@ const SECTIONS = [
   { title: 'Jobs', modules: /^(resilience\/(supervisor|job|batch)|metrics\/jobs)/, examples: ['jobs.ts'] },
   { title: 'Metrics', modules: /^(metrics|http)\//, examples: ['quickstart.ts'] },
   { title: 'Policies', modules: /^resilience\//, examples: ['policies.ts', 'testing.ts'] },
-  { title: 'Instrumentation', modules: /^(instrument|flows)\//, examples: ['instrument.ts', 'adapters.ts'] },
+  {
+    title: 'Instrumentation',
+    modules: /^(instrument|flows)\//,
+    examples: ['instrument.ts', 'flows.ts', 'adapters.ts'],
+  },
   { title: 'Logs and traces', modules: /^telemetry\//, examples: ['logs.ts'] },
 ];
 /** What members mean that mean the same everywhere. */

@@ -7,6 +7,9 @@ export {
   type HttpServerMetrics,
   instrumentExpress,
 } from './instrument/express.js';
+export type { TrackedFlowOptions } from './instrument/flow-options.js';
+export { type DrizzleExecutor, type FlowItemTable, flowItemTable } from './instrument/flow-rows.js';
+export { type FlowTracker, type LivingItem, trackFlow } from './instrument/flow-tracker.js';
 export {
   type FetchInstrumentOptions,
   type HttpClientMetrics,

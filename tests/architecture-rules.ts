@@ -26,7 +26,7 @@ export const LAYERS: readonly Layer[] = [
   { level: 1, name: 'metrics', files: /^metrics\//, also: [], not: [] },
   { level: 2, name: 'changes', files: /^changes\//, also: [], not: ['metrics', 'telemetry'] },
   { level: 2, name: 'publish', files: /^flows\/publish/, also: [], not: ['config', 'telemetry'] },
-  { level: 2, name: 'instrument', files: /^instrument\//, also: [], not: ['config', 'storage', 'flows'] },
+  { level: 2, name: 'instrument', files: /^instrument\//, also: ['publish'], not: ['config', 'storage'] },
   { level: 2, name: 'demo', files: /^demo\//, also: [], not: ['config'] },
   {
     level: 3,

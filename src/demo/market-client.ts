@@ -32,16 +32,23 @@ export async function askMarket(
     throw new RangeError(`ask for 1 to ${MAX_MINTS} tokens at once, got ${mints.length}`);
   }
   const { policy, signal } = options;
+  let isAsked = false;
   try {
     const target = `${url}/tokens/v1/solana/${mints.join(',')}`;
-    const reply = await policy.execute((context) => request(target, context.signal), { signal });
+    const reply = await policy.execute(
+      (context) => {
+        isAsked = true;
+        return request(target, context.signal);
+      },
+      { signal },
+    );
     if (reply.status === 429) return { outcome: 'limited', waitMs: waitOf(reply) };
     if (reply.status !== 200) return { outcome: 'error' };
     return { outcome: 'ok', pools: readPairs(JSON.parse(reply.text), mints) };
   } catch (error) {
-    if (error instanceof BreakerOpenError || error instanceof LimiterRejectedError) {
-      return { outcome: 'rejected' };
-    }
+    const isRejected = error instanceof BreakerOpenError || error instanceof LimiterRejectedError;
+    // A circuit that opens between two attempts rejects the second; the first was a failed request all the same.
+    if (isRejected && !isAsked) return { outcome: 'rejected' };
     return { outcome: error instanceof CallTimeoutError ? 'timeout' : 'error' };
   }
 }

@@ -1,10 +1,11 @@
 /** Owns the durable form of told moves: a row per item, written in the program's own transaction, for the exporter to watch. */
-import { type SQL, sql } from 'drizzle-orm/sql';
+import { sql } from 'drizzle-orm/sql';
 import { checkFlowName } from './flow-options.js';
 
-/** A transaction, or a database, of drizzle. */
+/** A transaction, or a database, of drizzle. Told without drizzle's own types, so that any version of it fits. */
 export interface DrizzleExecutor {
-  execute(query: SQL): PromiseLike<unknown>;
+  /** Runs one statement. */
+  execute(query: never): PromiseLike<unknown>;
 }
 
 /** The table of the living items of a flow, in a schema of the program's database. */
@@ -36,13 +37,13 @@ export function flowItemTable(flow: string, schema = 'public'): FlowItemTable {
 )`,
     async moved(tx, id, to) {
       if (to === null) {
-        await tx.execute(sql`delete from ${table} where id = ${String(id)}`);
+        await tx.execute(sql`delete from ${table} where id = ${String(id)}` as never);
         return;
       }
       await tx.execute(
         sql`insert into ${table} as item (id, status, moved_at) values (${String(id)}, ${to}, clock_timestamp())
             on conflict (id) do update set status = excluded.status, moved_at = excluded.moved_at
-            where item.status <> excluded.status`,
+            where item.status <> excluded.status` as never,
       );
     },
   };

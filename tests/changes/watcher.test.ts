@@ -1,6 +1,7 @@
 /** Owns the proof that a flow's reader counts exactly: from its baseline on, across failures, and beside other readers. */
 import { describe, expect, it } from 'vitest';
 import { openJournal } from '../../src/changes/journal.js';
+import { Turns } from '../../src/changes/turns.js';
 import { faultsOf, journalOf } from './captured.js';
 import { RECORDED_ITEMS } from './interleaving.js';
 import { drain, ON, rowsByStatus, watching } from './watching.js';
@@ -72,27 +73,22 @@ describe('a baseline', () => {
     expect((await w.told()).items).toEqual({ a: 2, b: 1 });
   });
 
-  it('lets no more than two flows read their tables at once', async () => {
+  it('waits for its turn before it takes connections, and gives up when it is told to stop', async () => {
     const w = await watching(THREE);
-    const journal = openJournal(w.source, w.flow);
-    let inside = 0;
-    let most = 0;
-    const slow: typeof journal = {
-      ...journal,
-      baseline: async (...args) => {
-        inside += 1;
-        most = Math.max(most, inside);
-        await new Promise((resolve) => setTimeout(resolve, 30));
-        inside -= 1;
-        return journal.baseline(...args);
-      },
-    };
-    const readers = ['p', 'q', 'r', 's', 't'].map((name) =>
-      w.reader({ source: slow, flow: { ...w.flow, name } }),
-    );
-    // More of them than the store has connections: unbounded, none would be left for the lease.
-    await Promise.all(readers.map((reader) => reader.step(ON)));
-    expect(most).toBe(2);
+    const scans = new Turns(1);
+    let release = () => {};
+    const held = scans.take(ON, () => new Promise<void>((resolve) => (release = resolve)));
+    const stop = new AbortController();
+    const first = w.reader({ scans }).step(stop.signal);
+    const [others] = await w.sql`select count(*)::int as n from pg_stat_activity
+      where datname = current_database() and state = 'idle in transaction'`;
+    stop.abort(new Error('stopping'));
+    await expect(first).rejects.toThrow('stopping');
+    expect(others!.n).toBe(0);
+    release();
+    await held;
+    await drain(w.reader({ scans }));
+    expect((await w.told()).items).toEqual({ a: 2, b: 1 });
   });
 });
 

@@ -40,6 +40,8 @@ export interface FaultReport {
   readonly storeUpSeen: readonly (number | undefined)[];
   readonly sourceUpSeen: readonly (number | undefined)[];
   readonly recoveredMs: number;
+  /** What the exporter logged meanwhile. */
+  readonly log: string;
 }
 
 export interface FaultArena {
@@ -112,6 +114,7 @@ flows:
     },
     async suffer(fault, lastsMs, inject, heal) {
       const from = scraper!.scrapes.length;
+      const logFrom = exporter!.output().length;
       await inject();
       await pause(lastsMs);
       await heal();
@@ -122,7 +125,8 @@ flows:
         .catch((error) => {
           throw new Error(`${fault}: ${error.message}, wanted ${before}; ${exporter!.output().slice(-6000)}`);
         });
-      return report(fault, scraper!.scrapes.slice(from), back.atMs - healedMs);
+      const log = exporter!.output().slice(logFrom);
+      return { ...report(fault, scraper!.scrapes.slice(from), back.atMs - healedMs), log };
     },
     async settle() {
       await writer.stop();
@@ -141,7 +145,7 @@ flows:
   };
 }
 
-function report(fault: string, scrapes: readonly Scrape[], recoveredMs: number): FaultReport {
+function report(fault: string, scrapes: readonly Scrape[], recoveredMs: number): Omit<FaultReport, 'log'> {
   const bad = scrapes.filter((s) => s.status !== 200 || s.healthy !== 200 || s.tookMs > BUDGET_MS);
   return {
     fault,

@@ -43,6 +43,7 @@ async function start(options: Partial<PipelineOptions> = {}): Promise<Pipeline> 
     seed: 'test',
     speed: 20_000,
     market: { arrivalsPerHour: 6, listedShare: 0.8 },
+    policies: { recoveryTimeoutMs: 500 },
     ...options,
   });
   return pipeline;

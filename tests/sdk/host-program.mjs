@@ -43,7 +43,7 @@ const policies = [
   new Limiter({ name, limit: 2, judgeError: boom, judgeAnswer: boom }),
   new Retry({ name, baseDelayMs: 1, maxRetries: 1, budget, isRetryable: boom, isRetryableAnswer: boom }),
   new CircuitBreaker({ name, judgeError: boom, judgeAnswer: boom, recoveryTimeoutMs: 60_000 }),
-  new Timeout({ name, timeoutMs: 50 }),
+  new Timeout({ name, timeoutMs: 1_000 }),
 ];
 const policy = wrap(...policies);
 watchPolicies(metrics, [policy]);
@@ -87,7 +87,7 @@ for (const work of [
   asyncBoom,
   () => new Promise(() => {}),
   // Late: after the deadline of its call.
-  () => new Promise((_, reject) => setTimeout(reject, 100, new Error('late'))),
+  () => new Promise((_, reject) => setTimeout(reject, 1_200, new Error('late'))),
 ]) {
   answers.push(await inContext({ flow: 'tokens' }, () => policy.execute(work)));
 }
@@ -99,7 +99,8 @@ log.error('told', {
 });
 await (await fetch(`${url}/begun`)).text().catch(() => {});
 const text = await (await fetch(`${url}/metrics`)).text();
-await new Promise((resolve) => setTimeout(resolve, 200));
+// Past the late answer, so that its rejection is heard if it escapes.
+await new Promise((resolve) => setTimeout(resolve, 1_400));
 
 stopFetch();
 server.closeAllConnections();
