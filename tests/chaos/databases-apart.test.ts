@@ -1,7 +1,15 @@
 /** Owns the proof that source or store alone may fail, be unreachable or read-only, and every move is still counted once. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type FaultArena, type FaultSide, faultArena } from './fault-arena.js';
-import { expectBorne, expectExact, FROZEN_MS, LASTS_MS, LONG, TIMEOUT } from './fault-expectations.js';
+import {
+  BLACK_HOLE_MS,
+  expectBorne,
+  expectExact,
+  FROZEN_MS,
+  LASTS_MS,
+  LONG,
+  TIMEOUT,
+} from './fault-expectations.js';
 import { type Standby, startStandby } from './standby.js';
 
 type SideName = 'source' | 'store';
@@ -27,9 +35,17 @@ const FAULTS: readonly Fault[] = [
     isDown: true,
   },
   {
-    name: 'is swallowed by a black hole',
-    short: ['store'],
+    name: 'is frozen',
+    short: [],
     lastsMs: FROZEN_MS,
+    inject: ({ server }) => server.freeze(),
+    heal: ({ server }) => server.thaw(),
+    isDown: true,
+  },
+  {
+    name: 'is swallowed by a black hole',
+    short: [],
+    lastsMs: BLACK_HOLE_MS,
     inject: ({ proxy }) => proxy.set({ kind: 'blackhole' }),
     heal: ({ proxy }) => proxy.set({ kind: 'pass' }),
     isDown: true,
@@ -37,7 +53,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: 'has its replies lost',
     short: [],
-    lastsMs: FROZEN_MS,
+    lastsMs: BLACK_HOLE_MS,
     inject: ({ proxy }) => proxy.set({ kind: 'dropReply' }),
     heal: ({ proxy }) => proxy.set({ kind: 'pass' }),
     isDown: true,

@@ -1,7 +1,7 @@
 /** Owns the proof that the one database may be down, dead or frozen, and every move is still counted once. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type FaultArena, faultArena } from './fault-arena.js';
-import { expectBorne, expectExact, FROZEN_MS, LASTS_MS, TIMEOUT } from './fault-expectations.js';
+import { expectBorne, expectExact, FROZEN_MS, LASTS_MS, LONG, TIMEOUT } from './fault-expectations.js';
 
 describe('source and store in one database', () => {
   let arena: FaultArena;
@@ -22,17 +22,19 @@ describe('source and store in one database', () => {
       ),
     );
   });
-  it('is stopped and started again', TIMEOUT, async () => {
-    const { server } = arena.source;
-    expectBorne(
-      await arena.suffer(
-        'restart',
-        LASTS_MS,
-        () => server.halt(),
-        () => server.restart(),
-      ),
-    );
-  });
+  if (LONG) {
+    it('is stopped and started again', TIMEOUT, async () => {
+      const { server } = arena.source;
+      expectBorne(
+        await arena.suffer(
+          'restart',
+          LASTS_MS,
+          () => server.halt(),
+          () => server.restart(),
+        ),
+      );
+    });
+  }
   it('is killed', TIMEOUT, async () => {
     const { server } = arena.source;
     expectBorne(

@@ -8,6 +8,8 @@ export const LONG = process.env.FLOWGAUGE_CHAOS === 'long';
 export const LASTS_MS = LONG ? 15_000 : 2_500;
 /** Long enough for calls to run into their deadlines. */
 export const FROZEN_MS = LONG ? 12_000 : 6_500;
+/** A connection that forgets both directions is noticed by the deadline of the call on it: longer than most of ours. */
+export const BLACK_HOLE_MS = 16_000;
 /** Counting must go on this soon after the database is back. */
 export const RECOVERY_MS = 10_000;
 /** Options of a test that waits for a fault and its end. */

@@ -106,7 +106,7 @@ Age of the oldest change that is written but not counted yet, in seconds; 0 when
 
 | Label | Values |
 |---|---|
-| \`flow\` | name of the flow in the configuration |
+| \`flow\` | name of the flow in the configuration, or in the program that tells its moves |
 `);
   });
 });

@@ -60,8 +60,8 @@ const server = createServer((request, response) => {
   middleware(request, response, () => {
     if (request.url === '/metrics') scrape(request, response);
     else if (request.url === '/begun') {
-      // A host that answers and hands the request on as well.
-      response.writeHead(200).end('mine');
+      // A host that begins an answer of its own and hands the request on as well.
+      response.writeHead(200).write('mine');
       scrape(request, response);
     } else response.end('quote');
   });
