@@ -91,7 +91,7 @@ export class FlowRunner {
   private auditTookMs = 0;
   private auditFailed = false;
   private pauseMs: number;
-  /** How long the last read of the source took, without what was made of it. */
+  /** What the last read of the source took for each hundred changes that it brought, or in all when it brought fewer. */
   private readMs = 0;
   private counted = false;
   private foldedPages = 0;
@@ -177,7 +177,8 @@ export class FlowRunner {
     const read: ChangeSource['read'] = async (...args) => {
       const startedMs = this.options.nowMs();
       const page = await source.read(...args);
-      this.readMs = this.options.nowMs() - startedMs;
+      // A busy table must not be rested from: the queue would grow, the next read take longer, and the rest after it.
+      this.readMs = (this.options.nowMs() - startedMs) / Math.max(1, page.changes.length / 100);
       return page;
     };
     return { ...source, read };
@@ -221,7 +222,7 @@ export class FlowRunner {
     if (step === 'worked') this.pauseMs = min;
     else this.pauseMs = Math.min(max, this.pauseMs * 1.5);
     if (mode === 'poll') this.pauseMs = this.options.config.pollIntervalMs;
-    // A read that takes long (a huge transaction is open, the server is busy) must not become the server's main work.
+    // A read that takes long for what it brings (a huge transaction is open) must not become the server's main work.
     return Math.max(this.pauseMs, Math.min(LONGEST_REST_MS, this.readMs * READ_REST_FACTOR));
   }
 }
