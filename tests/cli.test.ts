@@ -10,6 +10,8 @@ import { type FreshDatabase, freshDatabase } from './harness/fresh-database.js';
 import { binaryDirectory, startPostgres } from './harness/postgres.js';
 import { pause } from './harness/processes.js';
 
+// Each command is a process of its own, and the machine may be busy.
+const PATIENT = { timeout: 180_000 };
 const CANARY = 'kAnArY-9f31';
 const directory = mkdtempSync(join(tmpdir(), 'flowgauge-cli-'));
 chmodSync(directory, 0o755);
@@ -74,7 +76,7 @@ function psql(text: string): void {
   });
 }
 
-describe('check, install and uninstall', () => {
+describe('check, install and uninstall', PATIENT, () => {
   it('check says what is missing, then that all is well', async () => {
     const config = configOf(database.url, ORDERS);
     const before = await run('check', `--config.file=${config}`);
@@ -155,7 +157,7 @@ describe('check, install and uninstall', () => {
   });
 });
 
-describe('the command line', () => {
+describe('the command line', PATIENT, () => {
   it('refuses unknown commands, flags and files with exit 2', async () => {
     const unknown = await run('frobnicate');
     expect(unknown.code).toBe(2);
@@ -181,7 +183,7 @@ describe('the command line', () => {
   });
 });
 
-describe('serve', () => {
+describe('serve', PATIENT, () => {
   it('names a port that is taken, exits 1, and leaves no embedded server behind', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => taken.once('listening', resolve));

@@ -35,7 +35,8 @@ const ABORTED = 'aborted';
 
 /**
  * The middleware; use it before everything else. A request counts once, when its answer has ended or its client has
- * left, under the pattern of the route that answered. Nothing is patched, and nothing is thrown into the application.
+ * left, under the pattern of the route that answered; Express 4 does not keep the path of a mount, which is then `/*`.
+ * Nothing is patched, and nothing is thrown into the application.
  */
 export function instrumentExpress(
   metrics: HttpServerMetrics,

@@ -72,7 +72,8 @@ const DECLARED: readonly (readonly [string, FetchErrorType])[] = [
 /**
  * Observes every request of this process from now on; the answer ends it. A request counts when its answer is
  * complete or has failed, so one whose long answer nobody reads counts when it is dropped. Redirects and retries are
- * requests of their own. Nothing is patched, and nothing is thrown into the code that makes requests.
+ * requests of their own. A deadline that falls before the connection stands is told by Node as an abort, and so is
+ * `aborted`, not `timeout`. Nothing is patched, and nothing is thrown into the code that makes requests.
  */
 export function instrumentFetch(metrics: HttpClientMetrics, options: FetchInstrumentOptions): () => void {
   const apiOf = apiNames(options.apis);
