@@ -158,6 +158,7 @@ function buildRunners(
   };
   const failpoint = (name: Failpoint) => {
     if (config.failpoint === name) process.kill(process.pid, 'SIGKILL');
+    if (config.failpoint === `freeze:${name}`) process.kill(process.pid, 'SIGSTOP');
   };
   const scans = new Turns(SCANS_AT_ONCE);
   return new Map(

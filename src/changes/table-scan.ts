@@ -61,7 +61,7 @@ export async function streamTable(
     const [at] = await tx<{ snapshot: string; now_us: string; poll_us: string | null }[]>`
         select pg_current_snapshot()::text as snapshot,
                (extract(epoch from clock_timestamp()) * 1000000)::bigint::text as now_us`;
-    await tx.unsafe('set local idle_in_transaction_session_timeout = 0');
+    await tx.unsafe("set local idle_in_transaction_session_timeout = '2min'");
     await printAsJournal(tx);
     await first(tx);
     let highestUpdateUs: number | undefined;

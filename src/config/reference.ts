@@ -33,7 +33,7 @@ export function renderConfigReference(): string {
       doc.env === undefined ? [] : [`| \`${doc.env}\` | \`${path.join('.')}\` |`],
     ),
     `| \`${CONFIG_VARIABLE}\` | the file to read |`,
-    `| \`${FAILPOINT_VARIABLE}\` | where to stop the process; for crash tests only |`,
+    `| \`${FAILPOINT_VARIABLE}\` | where to kill the process, or to freeze it (freeze:…); for crash tests only |`,
     '| `OTEL_EXPORTER_OTLP_ENDPOINT` and the other standard `OTEL_*` | traces, see [sdk.md](sdk.md#traces) |',
     '',
     'A variable that is set but empty counts as an empty value, not as unset. `DATABASE_URL` replaces the whole section',

@@ -50,7 +50,8 @@ export async function storeBaseline(
   beforeCommit: () => void,
 ): Promise<BaselineDifference> {
   return db.transaction('store baseline', BASELINE_DEADLINE_MS, {}, async (tx) => {
-    await tx`set local idle_in_transaction_session_timeout = 0`;
+    // It waits for the source between two batches; a frozen process must not keep the flow for ever all the same.
+    await tx`set local idle_in_transaction_session_timeout = '2min'`;
     await lockVersion(tx, flow.name, cause.expectedVersion);
     await tx`create temporary table incoming (key text primary key, status text, entered_us bigint, known boolean) on commit drop`;
     const cursor = await stream({

@@ -55,7 +55,10 @@ export interface DatabaseOptions {
   readonly connectTimeoutMs?: number;
   /** Longest wait for a lock, in ms. Default 5000. */
   readonly lockTimeoutMs?: number;
-  /** After this silence inside a transaction the server ends it, in ms. Default 60000. */
+  /**
+   * After this silence inside a transaction the server ends it, in ms. Default 10000: a frozen process would keep its
+   * row locks, and its successor could not go on.
+   */
   readonly idleInTransactionMs?: number;
 }
 
@@ -100,7 +103,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       applicationName: options.applicationName,
       connectTimeoutMs: options.connectTimeoutMs ?? 5000,
       lockTimeoutMs: options.lockTimeoutMs ?? 5000,
-      idleInTransactionMs: options.idleInTransactionMs ?? 60_000,
+      idleInTransactionMs: options.idleInTransactionMs ?? 10_000,
       prepare: options.prepare ?? true,
       settings: 'startup',
     },

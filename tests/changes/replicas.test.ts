@@ -1,5 +1,5 @@
 /** Owns the proof that several exporters on one store count once: one leads, both tell the same, and another takes over. */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -22,10 +22,16 @@ let database: FreshDatabase;
 let config: string;
 const running = new Set<ExporterProcess>();
 
-async function start(): Promise<ExporterProcess> {
-  const exporter = await startExporterProcess(config);
+async function start(env: Readonly<Record<string, string>> = {}): Promise<ExporterProcess> {
+  const exporter = await startExporterProcess(config, env);
   running.add(exporter);
   return exporter;
+}
+
+async function kill(exporter: ExporterProcess): Promise<void> {
+  exporter.child.kill('SIGCONT');
+  await exporter.kill();
+  running.delete(exporter);
 }
 
 /** The one of them that says it leads; waits until exactly one does. */
@@ -130,6 +136,7 @@ describe('two exporters on one store', () => {
       expect(BigInt(taken.epoch)).toBeGreaterThan(BigInt(lease!.epoch));
       await leaderOf([first]);
     } finally {
+      first.child.kill('SIGCONT');
       await writer.stop();
     }
     const third = await start();
@@ -160,6 +167,31 @@ describe('two exporters on one store', () => {
       select split_part(holder, ' ', 2) as pid, expires_at <= clock_timestamp() as given from flowgauge.lease`;
     expect(row!.given || row!.pid === pidOf(other)).toBe(true);
     await eventually(holderPid, (pid) => pid === pidOf(other));
+  });
+
+  it('go on when the leader froze inside a transaction, though it keeps its locks', {
+    timeout: 120_000,
+  }, async () => {
+    for (const exporter of running) await kill(exporter);
+    const frozen = await start({ FLOWGAUGE_FAILPOINT: 'freeze:before_fold_commit' });
+    await leaderOf([frozen]);
+    const text = await eventually(
+      () => frozen.metrics(),
+      (answer) => samplesOf(answer, 'flow_items').has('flow="items",status="new"'),
+    );
+    const before = movesOf(text)['none>new'] ?? 0;
+    await database.sql.unsafe(`insert into ${CHAOS_TABLE} (id, status) values ('frozen', 'new')`);
+    await eventually(
+      async () => readFileSync(`/proc/${frozen.child.pid}/stat`, 'utf8'),
+      (stat) => / T /.test(stat),
+    );
+    const successor = await start();
+    await eventually(
+      () => successor.metrics(),
+      (answer) => movesOf(answer)['none>new'] === before + 1,
+      50_000,
+    );
+    await kill(frozen);
   });
 });
 
