@@ -1,8 +1,17 @@
 /** Owns `npm run bench`: compiles the benchmarks, runs them one after the other, prints each figure beside its peer's. */
+import { fork } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { build, installPackages, root, run } from './prepare.mjs';
+
+const ONE = '--one';
+if (process.argv[2] === ONE) {
+  const module = await import(process.argv[3]);
+  process.send(typeof module.run === 'function' ? await module.run() : [], () => process.exit(0));
+  await new Promise(() => {});
+}
 
 installPackages();
 build();
@@ -19,10 +28,10 @@ console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.tri
 console.log('Ratios travel, absolute times do not: compare the ratio, not the numbers of two machines.\n');
 const all = [];
 for (const name of names) {
-  const module = await import(join(folder, `${name}.js`));
-  if (typeof module.run !== 'function') continue;
+  const results = await inOwnProcess(join(folder, `${name}.js`));
+  if (results.length === 0) continue;
   console.log(`## ${name}`);
-  for (const result of await module.run()) {
+  for (const result of results) {
     all.push({ bench: name, ...result });
     const peer =
       result.peer === undefined ? '' : ` | peer ${figure(result.peer)} | ratio ${figure(result.ratio)}`;
@@ -33,6 +42,21 @@ for (const name of names) {
 }
 mkdirSync(join(root, 'dist-bench'), { recursive: true });
 writeFileSync(join(root, 'dist-bench', 'results.json'), `${JSON.stringify(all, null, 2)}\n`);
+
+/** What one measurement leaves in the compiler and on the heap must not be part of the next. */
+function inOwnProcess(file) {
+  return new Promise((resolve, reject) => {
+    const child = fork(fileURLToPath(import.meta.url), [ONE, file]);
+    let results;
+    child.on('message', (message) => {
+      results = message;
+    });
+    child.on('exit', (code) => {
+      if (results === undefined) reject(new Error(`${file} ended with ${code} and without figures`));
+      else resolve(results);
+    });
+  });
+}
 
 /** Whether each bound of the figure is kept, in words. */
 function verdict(result) {

@@ -1,5 +1,7 @@
 /** Owns the name of the route that answered: the pattern as it was declared, mounts included, never what was asked. */
 
+import { requestNotes } from './request-mark.js';
+
 /** Label value of a request that no route answered. */
 export const UNMATCHED = 'unmatched';
 
@@ -42,7 +44,7 @@ const UNKNOWN_MOUNT = '/*';
 const MAX_DEPTH = 20;
 
 /** The ways to each route, found once. None may be found from the application around the one that has the route. */
-const waysOf = new WeakMap<object, { readonly app: unknown; readonly ways: readonly Way[] }>();
+const waysOf = requestNotes<{ readonly app: unknown; readonly ways: readonly Way[] }>();
 
 /** The pattern of the matched route, for instance `/tenants/:tenant/users/:id`; `unmatched` without one. */
 export function routeLabel(request: RoutedRequest): string {

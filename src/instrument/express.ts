@@ -1,7 +1,7 @@
 /** Owns the latency of inbound requests, as a middleware that looks at a request when its answer has ended. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Gauge, GaugeSeries } from '../metrics/gauge.js';
-import type { Histogram } from '../metrics/histogram.js';
+import type { Histogram, HistogramSeries } from '../metrics/histogram.js';
 import { type RoutedRequest, routeLabel, UNMATCHED } from './express-route.js';
 import { methodLabel, statusLabel } from './http-labels.js';
 import { type AskTrace, type TraceLabels, traceLabels } from './trace-labels.js';
@@ -44,6 +44,7 @@ export function instrumentExpress(
 ): HttpMiddleware {
   const { exemplar } = options;
   const meter: Meter = {
+    latest: undefined,
     duration: metrics.httpServerDuration,
     active: metrics.httpServerActive.bind({} as never),
     nowMs: options.nowMs ?? (() => performance.now()),
@@ -62,7 +63,16 @@ export function instrumentExpress(
   };
 }
 
+/** The series of the latest request: most are followed by one of the same kind, which then needs no look-up. */
+interface Latest {
+  readonly method: string | undefined;
+  readonly route: string;
+  readonly status: string;
+  readonly series: HistogramSeries;
+}
+
 interface Meter {
+  latest: Latest | undefined;
   readonly duration: HttpServerMetrics['httpServerDuration'];
   readonly active: GaugeSeries;
   readonly nowMs: () => number;
@@ -103,15 +113,27 @@ function end(
 ): void {
   meter.active.dec();
   try {
-    const labels = {
-      http_request_method: methodLabel(request.method),
-      http_route: routeLabel(request as RoutedRequest),
-      http_response_status_code: response.writableFinished ? statusLabel(response.statusCode) : ABORTED,
-    };
+    const { method } = request;
+    const route = routeLabel(request as RoutedRequest);
+    const status = response.writableFinished ? statusLabel(response.statusCode) : ABORTED;
     const seconds = (meter.nowMs() - startMs) / 1000;
-    if (trace === undefined) meter.duration.observe(labels, seconds);
-    else meter.duration.observe(labels, seconds, { labels: trace, timestampSeconds: meter.wallMs() / 1000 });
+    const series = seriesOf(meter, method, route, status);
+    if (trace === undefined) series.observe(seconds);
+    else series.observe(seconds, { labels: trace, timestampSeconds: meter.wallMs() / 1000 });
   } catch {
     // Thrown from a listener it would end the process.
   }
+}
+
+function seriesOf(meter: Meter, method: string | undefined, route: string, status: string): HistogramSeries {
+  const { latest } = meter;
+  if (latest?.route === route && latest.status === status && latest.method === method) return latest.series;
+  const series = meter.duration.bind({
+    http_request_method: methodLabel(method),
+    http_route: route,
+    http_response_status_code: status,
+  });
+  // What is over a cap is looked up each time, for each time is counted there.
+  meter.latest = series.labelValues.includes(route) ? { method, route, status, series } : undefined;
+  return series;
 }

@@ -4,7 +4,6 @@ import type { Histogram, HistogramSeries } from '../metrics/histogram.js';
 import { apiNames } from './api-names.js';
 import { type FetchErrorType, fetchErrorType } from './fetch-error.js';
 import { methodLabel, OTHER_VALUE, statusLabel } from './http-labels.js';
-import { requestNotes } from './request-mark.js';
 import { type AskTrace, type TraceLabels, traceLabels } from './trace-labels.js';
 
 /** The series that outbound requests write. */
@@ -29,7 +28,7 @@ export interface FetchInstrumentOptions {
   readonly wallMs?: (() => number) | undefined;
 }
 
-/** A request that has begun. */
+/** A request that has begun; one flat object, because it is made for each request. */
 interface Pending {
   /** Which instrumentation it belongs to; a process may have several. */
   readonly owner: object;
@@ -38,19 +37,20 @@ interface Pending {
   readonly startMs: number;
   hasEnded: boolean;
   readonly trace: TraceLabels | undefined;
-  /** The status is `none` until an answer has begun. */
-  readonly labels: {
-    readonly api: string;
-    readonly http_request_method: string;
-    http_response_status_code: string;
-    error_type: FetchErrorType;
-  };
+  readonly api: string;
+  readonly method: string | undefined;
+  /** 0 until an answer has begun. */
+  statusCode: number;
 }
 
-/** On the request itself: one that never ends must not stay in memory because of us. */
-const pending = requestNotes<Pending>();
+/**
+ * On the request itself, which is the client's own and seen by subscribers only: one that never ends must not stay in
+ * memory because of us, and a WeakMap or a private field costs as much as all the rest of the measurement.
+ */
+const PENDING = Symbol('flowgauge.pending');
 
 interface ClientRequest {
+  [PENDING]?: Pending;
   readonly method?: string;
   readonly origin?: unknown;
 }
@@ -96,31 +96,30 @@ export function instrumentFetch(metrics: HttpClientMetrics, options: FetchInstru
     const one = ownOf(request, owner);
     if (one === undefined || one.hasEnded) return;
     one.hasEnded = true;
-    one.labels.error_type = errorType;
     const seconds = (nowMs() - one.startMs) / 1000;
-    if (one.trace === undefined) latest.observe(one.labels, seconds);
-    else duration.observe(one.labels, seconds, { labels: one.trace, timestampSeconds: wallMs() / 1000 });
+    if (one.trace === undefined) latest.observe(one, errorType, seconds);
+    else {
+      const exemplarOf = { labels: one.trace, timestampSeconds: wallMs() / 1000 };
+      duration.observe(labelsOf(one, errorType), seconds, exemplarOf);
+    }
   }
 
   const removals = [
     listen('undici:request:create', ({ request }) => {
-      pending.set(request, {
+      request[PENDING] = {
         owner,
-        next: pending.get(request),
+        next: request[PENDING],
         startMs: nowMs(),
         hasEnded: false,
-        trace: traceLabels(exemplar),
-        labels: {
-          api: apiOf(request.origin),
-          http_request_method: methodLabel(request.method),
-          http_response_status_code: 'none',
-          error_type: 'none',
-        },
-      });
+        trace: exemplar === undefined ? undefined : traceLabels(exemplar),
+        api: apiOf(request.origin),
+        method: request.method,
+        statusCode: 0,
+      };
     }),
     listen('undici:request:headers', ({ request, response }) => {
       const one = ownOf(request, owner);
-      if (one !== undefined) one.labels.http_response_status_code = statusLabel(response.statusCode);
+      if (one !== undefined) one.statusCode = response.statusCode;
     }),
     listen('undici:request:trailers', ({ request }) => end(request, 'none')),
     listen('undici:request:error', ({ request, error }) => end(request, fetchErrorType(error))),
@@ -130,35 +129,47 @@ export function instrumentFetch(metrics: HttpClientMetrics, options: FetchInstru
   };
 }
 
+/** The labels of a request that has ended. */
+function labelsOf({ api, method, statusCode }: Pending, errorType: FetchErrorType) {
+  return {
+    api,
+    http_request_method: methodLabel(method),
+    http_response_status_code: statusCode === 0 ? 'none' : statusLabel(statusCode),
+    error_type: errorType,
+  };
+}
+
 /** The series of the latest request: most are followed by one of the same kind, which then needs no look-up. */
 class LatestSeries {
-  private labels: Pending['labels'] | undefined;
+  private known: { readonly one: Pending; readonly errorType: FetchErrorType } | undefined;
   private series: HistogramSeries | undefined;
 
   constructor(private readonly duration: HttpClientMetrics['httpClientDuration']) {}
 
-  observe(labels: Pending['labels'], seconds: number): void {
-    const known = this.labels;
+  observe(one: Pending, errorType: FetchErrorType, seconds: number): void {
+    const known = this.known;
     if (
-      known?.api === labels.api &&
-      known.http_response_status_code === labels.http_response_status_code &&
-      known.error_type === labels.error_type &&
-      known.http_request_method === labels.http_request_method
+      known !== undefined &&
+      known.one.api === one.api &&
+      known.one.statusCode === one.statusCode &&
+      known.errorType === errorType &&
+      known.one.method === one.method
     ) {
       this.series?.observe(seconds);
       return;
     }
-    const series = this.duration.bind(labels);
+    const series = this.duration.bind(labelsOf(one, errorType));
     series.observe(seconds);
     // What is over a cap is looked up each time, for each time is counted there.
-    const isOwn = series.labelValues[0] === labels.api;
-    this.labels = isOwn ? labels : undefined;
+    const isOwn = series.labelValues[0] === one.api;
+    // A copy: the request itself may have others hanging on it.
+    this.known = isOwn ? { one: { ...one, next: undefined }, errorType } : undefined;
     this.series = isOwn ? series : undefined;
   }
 }
 
 function ownOf(request: ClientRequest, owner: object): Pending | undefined {
-  let one = pending.get(request);
+  let one = request[PENDING];
   while (one !== undefined && one.owner !== owner) one = one.next;
   return one;
 }

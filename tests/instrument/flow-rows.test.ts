@@ -36,7 +36,7 @@ flows:
   onTestFinished(async () => void (await exporter.stop()));
   await eventually(
     () => exporter.metrics(),
-    (text) => samplesOf(text, 'flow_transitions_total').size > 0,
+    (text) => samplesOf(text, 'flow_items').size > 0,
   );
 
   const db = drizzle(database.sql);

@@ -173,12 +173,15 @@ describe('the host', () => {
     expect(await seen(traced)).toEqual(['quotes GET 200 none: 1']);
   });
 
-  test('sees nothing new on its request objects', async () => {
+  test('sees no new named property on its request objects, and nothing when they are printed as JSON', async () => {
     const { host, url } = await serve((_req, res) => void res.end('ok'));
     const keys: string[][] = [];
     const look = (message: unknown) => {
       const { request } = message as { request: object };
-      keys.push(Reflect.ownKeys(request).map(String));
+      keys.push([
+        ...Object.getOwnPropertyNames(request),
+        ...Object.keys(JSON.parse(JSON.stringify(request, plain))),
+      ]);
     };
     await (await fetch(url)).text();
     subscribe('undici:request:trailers', look);
@@ -188,6 +191,10 @@ describe('the host', () => {
     await (await fetch(url)).text();
     expect(keys[1]).toEqual(keys[0]);
   });
+
+  function plain(key: string, value: unknown): unknown {
+    return key === '' || typeof value !== 'object' ? value : null;
+  }
 });
 
 test('the trace at the start of a request is the exemplar of its duration', async () => {
