@@ -50,7 +50,13 @@ export function trackFlow(metrics: Metrics, name: string, options: TrackedFlowOp
   tracker.declare();
   const forget = metrics.onScrape(() => tracker.refresh());
   return {
-    moved: (id, from, to) => tracker.moved(id, from, to),
+    moved(id, from, to) {
+      try {
+        tracker.moved(id, from, to);
+      } catch {
+        // Only a clock that was handed in can throw: the move is counted by then, and its stay has no time.
+      }
+    },
     seed: (living) => tracker.seed(living),
     get size() {
       return items.size;

@@ -28,6 +28,15 @@ async function scraped(name: string, keep: 'all' | 'not zero' = 'not zero'): Pro
 }
 
 describe('moves', () => {
+  test('are counted and thrown back at nobody when the clock that was handed in throws', async () => {
+    const broken = () => {
+      throw new Error('no clock');
+    };
+    const tokens = trackFlow(metrics, 'tokens', { ...options, nowMs: broken, wallMs: broken });
+    tokens.moved('a', null, 'monitoring');
+    expect(await scraped('flow_transitions_total')).toEqual(['{flow=tokens,from=none,to=monitoring} 1']);
+  });
+
   test('are there at zero at once, then count; unexpected ones and foreign statuses are told', async () => {
     const tokens = trackFlow(metrics, 'tokens', options);
     expect(await scraped('flow_transitions_total', 'all')).toHaveLength(8);
