@@ -74,8 +74,18 @@ export {
   type StandIn,
   standIns,
 } from './resilience/fallback-options.js';
-export { type Job, JobAborted, type JobEvent, type JobState, SupervisorError } from './resilience/job.js';
+export type {
+  Beat,
+  CrashLoopCap,
+  FixedRate,
+  Job,
+  JobState,
+  OverlapPolicy,
+  TriggerAnswer,
+} from './resilience/job.js';
+export { JobAborted, SupervisorError } from './resilience/job-bounds.js';
 export { type JobClock, systemJobClock } from './resilience/job-clock.js';
+export type { JobEvent, StuckCause } from './resilience/job-event.js';
 export {
   type Adaptive,
   type AimdOptions,

@@ -5,8 +5,9 @@ import type { FlowBoard } from './flow-board.js';
 import { jobSeries } from './metrics/jobs.js';
 import type { Metrics } from './metrics/registry.js';
 import type { OpenDatabases } from './open-databases.js';
-import type { Job, JobEvent } from './resilience/job.js';
+import type { CrashLoopCap, Job } from './resilience/job.js';
 import { systemJobClock } from './resilience/job-clock.js';
+import type { JobEvent } from './resilience/job-event.js';
 import { createSupervisor, type Supervisor } from './resilience/supervisor.js';
 import { loadAges, loadTotals } from './storage/flow-totals.js';
 import { isGone } from './storage/holder.js';
@@ -28,6 +29,17 @@ const AGES_EVERY_MS = 5_000;
 /** Readiness speaks of the last half minute, so that one slow query does not take us out of service. */
 const READY_WITHIN_MS = 30_000;
 const MIGRATE_DEADLINE_MS = 15_000;
+/**
+ * A call to the store has a deadline of 5 s: a run that is silent for longer hangs for another reason. Found in time,
+ * the lease is renewed by the next run before it ends.
+ */
+const STORE_SILENCE_MS = 7_000;
+/** The same for a reader, whose usual calls end after 20 s at the latest. */
+const CAPTURE_SILENCE_MS = 30_000;
+/** Rounds take milliseconds; only the baseline of a large table is longer, and that is worth saying. */
+const CAPTURE_TOLERANCE_MS = 60_000;
+/** A job that hangs again and again helps nobody, and each run left behind may hold a connection. */
+const CRASH_LOOP: CrashLoopCap = { after: 5, withinMs: 600_000, restMs: 60_000, counts: 'restarts' };
 
 /** What the jobs know about themselves; readiness and the leader's fence are read from it. */
 export interface LiveState {
@@ -37,7 +49,7 @@ export interface LiveState {
   epoch: bigint;
 }
 
-/** Starts the jobs: lease, publishing, and one reader per flow. The supervisor stops them in reverse order. */
+/** Starts the jobs: those of other parts, lease, publishing, and one reader per flow. The supervisor stops them in reverse order. */
 export function startJobs(parts: {
   log: RootLogger;
   databases: OpenDatabases;
@@ -47,6 +59,8 @@ export function startJobs(parts: {
   state: LiveState;
   holder: string;
   tracing: Tracing;
+  /** Jobs of parts that look after themselves, such as the measuring of resources. */
+  others: readonly Job[];
 }): Supervisor {
   const { log, databases, board, runners, metrics, state, holder, tracing } = parts;
   const { store } = databases;
@@ -54,7 +68,7 @@ export function startJobs(parts: {
   const traces = new Map<string, string | undefined>();
   const series = jobSeries(metrics, () => Date.now() / 1000);
   const supervisor = createSupervisor({
-    clock: systemJobClock({ unref: false }),
+    clock: systemJobClock({ unref: false, wallMs: Date.now }),
     random: Math.random,
     on: (event) => {
       const traceId = traces.get(event.job);
@@ -68,22 +82,37 @@ export function startJobs(parts: {
   // The longest pause bounds how long after a database's return nothing is counted.
   const backoff = { firstMs: 250, maxMs: 2_000 };
 
+  for (const job of parts.others) start(job);
+
+  let leaseRuns = 0;
   start({
     name: 'lease',
-    intervalMs: LEASE_RENEW_MS,
-    deadlineMs: 20_000,
+    // Not a pause: a slow answer must not eat into the time that the lease has left.
+    every: { periodMs: LEASE_RENEW_MS },
+    deadlineMs: 40_000,
+    heartbeatMs: STORE_SILENCE_MS,
+    toleranceMs: LEASE_RENEW_MS,
     backoff,
-    run: async () => {
+    crashLoop: CRASH_LOOP,
+    run: async (_signal, beat) => {
+      leaseRuns += 1;
+      const mine = leaseRuns;
       if (!state.migrated) {
+        beat(MIGRATE_DEADLINE_MS * 2);
         await migrate(store, { deadlineMs: MIGRATE_DEADLINE_MS });
         state.migrated = true;
       }
+      beat();
       const askedAtMs = performance.now();
       let lease = await acquireOrRenew(store, LEASE_NAME, holder, LEASE_TTL_SECONDS);
+      beat();
       if (!lease.held && isGone(lease.holder)) {
         await release(store, LEASE_NAME, lease.holder, lease.epoch);
+        beat();
         lease = await acquireOrRenew(store, LEASE_NAME, holder, LEASE_TTL_SECONDS);
       }
+      // A run that was left behind must not undo what the one after it found.
+      if (leaseRuns !== mine) return;
       const { held, epoch } = lease;
       state.epoch = epoch;
       // Counted from before the question: the answer may have travelled for a while.
@@ -98,17 +127,27 @@ export function startJobs(parts: {
   start({
     name: 'publish',
     intervalMs: () => publishPauseMs,
-    deadlineMs: 15_000,
+    deadlineMs: READY_WITHIN_MS,
+    heartbeatMs: STORE_SILENCE_MS,
+    toleranceMs: AGES_EVERY_MS,
     backoff,
-    run: async () => {
+    crashLoop: CRASH_LOOP,
+    run: async (signal, beat) => {
       if (!state.migrated) return;
       const folds = [...runners.values()].reduce((sum, runner) => sum + runner.folds, 0);
       publishPauseMs = folds === publishedFolds ? PUBLISH_EVERY_MS : PUBLISH_WHILE_COUNTING_MS;
       publishedFolds = folds;
-      board.takeTotals(await loadTotals(store));
+      const totals = await loadTotals(store);
+      signal.throwIfAborted();
+      board.takeTotals(totals);
       state.publishedAtMs = performance.now();
       if (performance.now() - agesAtMs < AGES_EVERY_MS) return;
-      for (const [flow, limits] of board.limits()) board.takeAges(flow, await loadAges(store, flow, limits));
+      for (const [flow, limits] of board.limits()) {
+        beat();
+        const ages = await loadAges(store, flow, limits);
+        signal.throwIfAborted();
+        board.takeAges(flow, ages);
+      }
       agesAtMs = performance.now();
     },
   });
@@ -120,9 +159,12 @@ export function startJobs(parts: {
       intervalMs: () => pauseMs,
       // A first baseline of a large table is one run.
       deadlineMs: 40 * 60_000,
+      heartbeatMs: CAPTURE_SILENCE_MS,
+      toleranceMs: CAPTURE_TOLERANCE_MS,
       backoff,
-      run: async (signal) => {
-        pauseMs = state.migrated ? await runner.tick(signal) : LEASE_RENEW_MS / 10;
+      crashLoop: CRASH_LOOP,
+      run: async (signal, beat) => {
+        pauseMs = state.migrated ? await runner.tick(signal, beat) : LEASE_RENEW_MS / 10;
       },
     };
     start(job, { flow: name });
@@ -153,6 +195,11 @@ function logJob(log: RootLogger, event: JobEvent, traceId: string | undefined): 
   }
   if (event.kind === 'timedOut' || event.kind === 'abandoned') {
     const seconds = event.durationMs / 1000;
-    log.named(event.job).error('job took too long', { kind: event.kind, seconds, ...trace });
+    const cause = event.kind === 'timedOut' ? { cause: event.cause } : {};
+    log.named(event.job).error('job took too long', { kind: event.kind, ...cause, seconds, ...trace });
   }
+  if (event.kind === 'crashLooping') {
+    log.named(event.job).error('job rests: it hung too often', { seconds: event.restMs / 1000 });
+  }
+  if (event.kind === 'restarted') log.named(event.job).warn('job is begun anew by hand');
 }

@@ -24,6 +24,8 @@ const AUDIT_REST_MS = 2_000;
 const AUDIT_REST_FACTOR = 10;
 /** The catalog is read again this often: a column may be renamed, the triggers installed or disabled. */
 const RECHECK_EVERY_MS = 60_000;
+/** A count of the table may be silent this long: a little more than its deadline. */
+const COUNT_MS = 75_000;
 
 /** A configured flow as the runner needs it. */
 export interface RunnerConfig extends WatchedTable {
@@ -75,6 +77,9 @@ export class FlowRefusedError extends Error {
   }
 }
 
+/** Said before each call to a database; throws when the tick was aborted. */
+type GoOn = (withinMs?: number) => void;
+
 interface Opened {
   readonly flow: Flow;
   readonly mode: CaptureMode;
@@ -95,6 +100,7 @@ export class FlowRunner {
   private readMs = 0;
   private counted = false;
   private foldedPages = 0;
+  private underWay: GoOn | undefined;
 
   constructor(private readonly options: RunnerOptions) {
     this.pauseMs = options.readIntervalMs.min;
@@ -119,25 +125,42 @@ export class FlowRunner {
     return this.opened?.mode;
   }
 
-  /** One round: open if needed, read, look at what waits, audit when it is time. Returns the pause in milliseconds. */
-  async tick(signal: AbortSignal): Promise<number> {
-    const pauseMs = await this.round(signal).catch((error: unknown) => {
+  /**
+   * One round: open if needed, read, look at what waits, audit when it is time. Returns the pause in milliseconds. Calls
+   * `beat` before each call to a database, with the milliseconds that it may take where that is longer than usual.
+   */
+  async tick(signal: AbortSignal, beat: (withinMs?: number) => void = () => {}): Promise<number> {
+    const goOn: GoOn = (withinMs) => {
+      signal.throwIfAborted();
+      beat(withinMs);
+    };
+    // A tick that was left behind may wake up one day: its watcher must find its own abort, not our leave to go on.
+    if (this.underWay !== undefined && this.opened !== undefined)
+      this.opened = this.build(this.opened.flow, this.opened.mode);
+    this.underWay = goOn;
+    try {
+      const pauseMs = await this.round(signal, goOn);
+      this.counted ||= await this.isCounted(goOn);
+      return pauseMs;
+    } catch (error) {
       // Whatever failed, the table or its triggers may be other ones by now.
       this.checkedAtMs = Number.NEGATIVE_INFINITY;
       throw error;
-    });
-    this.counted ||= await this.isCounted();
-    return pauseMs;
+    } finally {
+      if (this.underWay === goOn) this.underWay = undefined;
+    }
   }
 
-  private async isCounted(): Promise<boolean> {
+  private async isCounted(goOn: GoOn): Promise<boolean> {
     if (this.opened?.mode === 'snapshot') return true;
+    goOn();
     return (await loadState(this.options.store, this.options.config.name)) !== undefined;
   }
 
-  private async round(signal: AbortSignal): Promise<number> {
-    const opened = await this.open();
-    if (opened.watcher === undefined || opened.source === undefined) return this.count(opened.flow);
+  private async round(signal: AbortSignal, goOn: GoOn): Promise<number> {
+    const opened = await this.open(goOn);
+    if (opened.watcher === undefined || opened.source === undefined) return this.count(opened.flow, goOn);
+    opened.watcher.goOn = goOn;
     const leads = this.options.isLeader();
     if (!leads) opened.watcher.forget();
     const step = leads ? await opened.watcher.step(signal) : 'idle';
@@ -147,9 +170,10 @@ export class FlowRunner {
     return step === 'more' ? 0 : this.nextPause(opened.mode, step);
   }
 
-  private async open(): Promise<Opened> {
+  private async open(goOn: GoOn): Promise<Opened> {
     const { config, source, nowMs } = this.options;
     if (this.opened !== undefined && nowMs() - this.checkedAtMs < RECHECK_EVERY_MS) return this.opened;
+    goOn();
     const found = await source.run('inspect', INSPECT_DEADLINE_MS, async (sql) => {
       const inspection = await inspectTable(sql, config);
       if (!inspection.ok) throw new FlowRefusedError(config.name, inspection.problems);
@@ -209,8 +233,9 @@ export class FlowRunner {
     }
   }
 
-  private async count(flow: Flow): Promise<number> {
+  private async count(flow: Flow, goOn: GoOn): Promise<number> {
     if (this.options.isLeader()) await stopReading(this.options.store, flow.name);
+    goOn(COUNT_MS);
     const counts = await countTable(this.options.source, flow);
     this.options.report({ kind: 'counted', flow, counts });
     return this.options.config.auditIntervalMs;

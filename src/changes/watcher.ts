@@ -1,7 +1,12 @@
 /** Owns one watched flow while we lead: read a page, fold it, store it, let the source forget it; audit and repair. */
 import { type CaptureMode, type Flow, statusLabel } from '../flows/flow.js';
 import { type FoldDelta, fold, type OrderedChange } from '../flows/tracker.js';
-import { type BaselineDifference, type BaselineItem, storeBaseline } from '../storage/baseline-store.js';
+import {
+  type BaselineDifference,
+  type BaselineIntake,
+  type BaselineItem,
+  storeBaseline,
+} from '../storage/baseline-store.js';
 import type { Database } from '../storage/database.js';
 import { commitFold, type FlowState, loadItems, loadPopulation, loadState } from '../storage/flow-store.js';
 import type { Backlog, BaselineRow, Census, ChangeSource, Page } from './change-source.js';
@@ -12,6 +17,14 @@ import type { AuditResult, GapReason, StepResult, WatcherEvent } from './watch-r
 
 /** A page may grow to this many rows to hold a statement together with the moves that triggers nested in it. */
 const LARGEST_PAGE = 100_000;
+
+/** How long steps may be silent that take longer than one call: each is a little more than what their calls may take. */
+const STORE_MS = 45_000;
+const CENSUS_MS = 75_000;
+/** Between two batches of a table's rows. */
+const BATCH_MS = 150_000;
+/** Comparing a whole table with what is stored is one statement. */
+const BASELINE_MS = 35 * 60_000;
 
 /** Moments at which crash tests end the process; each name is one place where half of the work is done. */
 export const FAILPOINTS = [
@@ -49,6 +62,11 @@ export class FlowWatcher {
   private auditWanted: GapReason | undefined;
   /** The gap behind `auditWanted` is stored already: a repair must not count it again. */
   private gapStored = false;
+  /**
+   * Called before each step, which may be silent for `withinMs`, or for the usual time of one call. Throws when the work
+   * was aborted: a reader that was given up must not write beside its successor.
+   */
+  goOn: (withinMs?: number) => void = () => {};
 
   constructor(private readonly options: WatcherOptions) {}
 
@@ -70,6 +88,7 @@ export class FlowWatcher {
     return this.guarded(signal, async () => {
       const state = await this.current(signal);
       const { page, delta } = await this.readWhole(state, signal);
+      this.goOn(STORE_MS);
       this.options.failpoint('after_read');
       if (page.receipts.length === 0 && delta.folded === 0) {
         this.state = { ...state, cursor: page.next };
@@ -104,6 +123,7 @@ export class FlowWatcher {
       // Before the snapshot: a fault that comes later is found by the next audit, never skipped.
       const { faults } = await source.backlog();
       const population = await loadPopulation(store, flow.name);
+      this.goOn(CENSUS_MS);
       const census = await source.census(state.cursor);
       const drift = driftOf(flow, population, { ...census, pending: await this.pendingOf(census) });
       // Fewer than before: the journal was made anew, and nobody watched in between.
@@ -142,6 +162,7 @@ export class FlowWatcher {
   }
 
   private async current(signal: AbortSignal): Promise<FlowState> {
+    this.goOn();
     if (this.state !== undefined) return this.state;
     const { flow, mode, source, store } = this.options;
     const stored = await loadState(store, flow.name);
@@ -153,6 +174,7 @@ export class FlowWatcher {
     this.state = await loadState(store, flow.name);
     if (this.state === undefined) throw new Error(`Flow ${flow.name} has no state after its baseline.`);
     if (!this.swept) {
+      this.goOn(CENSUS_MS);
       await source.sweep(this.state.cursor);
       this.swept = true;
     }
@@ -172,7 +194,9 @@ export class FlowWatcher {
     signal: AbortSignal,
   ): Promise<{ readonly page: Page; readonly delta: FoldDelta }> {
     for (let limit = this.options.pageSize; ; limit = Math.min(limit * 4, LARGEST_PAGE)) {
+      this.goOn();
       const page = await this.options.source.read(state.cursor, limit, signal);
+      this.goOn();
       const delta = await this.foldOnStored(page.changes);
       if (delta.broken === 0 || !page.more || limit >= LARGEST_PAGE) return { page, delta };
     }
@@ -243,17 +267,25 @@ export class FlowWatcher {
         ? known.cursor
         : undefined;
     const rowsTo =
-      (take: (items: readonly BaselineItem[]) => Promise<void>) => (rows: readonly BaselineRow[]) =>
-        take(rows.map((r) => ({ ...r, status: statusLabel(flow, r.status) })));
+      (take: (items: readonly BaselineItem[]) => Promise<void>) => (rows: readonly BaselineRow[]) => {
+        this.goOn(BATCH_MS);
+        return take(rows.map((r) => ({ ...r, status: statusLabel(flow, r.status) })));
+      };
+    const stream = async (intake: BaselineIntake) => {
+      const unread: BaselineIntake['count'] = (changes) => {
+        this.goOn(BATCH_MS);
+        return intake.count(changes);
+      };
+      this.goOn(BATCH_MS);
+      const sink = { unread, rows: rowsTo(intake.take) };
+      const cursor = await source.baseline(read, sink, signal);
+      this.goOn(BASELINE_MS);
+      return cursor;
+    };
+    // The scans before ours may take as long as this one.
+    this.goOn(BASELINE_MS);
     const difference = await scans.take(signal, () =>
-      storeBaseline(
-        store,
-        flow,
-        cause,
-        boundsSeconds,
-        (intake) => source.baseline(read, { unread: intake.count, rows: rowsTo(intake.take) }, signal),
-        () => failpoint('before_baseline_commit'),
-      ),
+      storeBaseline(store, flow, cause, boundsSeconds, stream, () => failpoint('before_baseline_commit')),
     );
     failpoint('after_baseline_commit');
     this.swept = false;

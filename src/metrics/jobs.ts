@@ -1,5 +1,6 @@
 /** Owns the series of supervised jobs: runs as they end, states as a scrape finds them. */
-import { type JobEvent, type JobState, jobStates } from '../resilience/job.js';
+import { type JobState, jobStates } from '../resilience/job.js';
+import type { JobEvent } from '../resilience/job-event.js';
 import type { Metrics } from './registry.js';
 
 /** Label values of how a run ended, by the event that tells it. */
@@ -10,6 +11,9 @@ const OUTCOMES = {
   abandoned: 'abandoned',
   cancelled: 'cancelled',
 } as const;
+
+/** What only a job that is alive brings about. A run that hangs says nothing of itself: the supervisor tells of it. */
+const LIFE: ReadonlySet<JobEvent['kind']> = new Set(['started', 'beat', 'succeeded', 'failed', 'cancelled']);
 
 /** The two ways in which jobs reach their series. */
 export interface JobSeries {
@@ -29,19 +33,23 @@ export function jobSeries(metrics: Metrics, nowSeconds: () => number): JobSeries
     for (const outcome of Object.values(OUTCOMES)) metrics.jobRuns.inc({ job_name, outcome }, 0);
     metrics.jobRestarts.inc({ job_name }, 0);
     metrics.jobDuration.bind({ job_name });
+    metrics.jobMissedRuns.inc({ job_name }, 0);
     metrics.jobLastSuccessTimestamp.inc({ job_name }, 0);
+    metrics.jobLastHeartbeatTimestamp.inc({ job_name }, 0);
   }
 
   return {
     take(event, trace) {
       const job_name = event.job;
       declare(job_name);
-      if (event.kind === 'started') return;
+      if (event.kind === 'missed') metrics.jobMissedRuns.inc({ job_name }, event.missed);
+      if (event.kind === 'timedOut' || event.kind === 'restarted') metrics.jobRestarts.inc({ job_name });
+      if (LIFE.has(event.kind)) metrics.jobLastHeartbeatTimestamp.set({ job_name }, nowSeconds());
+      if (!isOutcome(event)) return;
       metrics.jobRuns.inc({ job_name, outcome: OUTCOMES[event.kind] });
       const exemplar = trace === undefined ? undefined : { labels: trace, timestampSeconds: nowSeconds() };
       metrics.jobDuration.observe({ job_name }, event.durationMs / 1000, exemplar);
       if (event.kind === 'succeeded') metrics.jobLastSuccessTimestamp.set({ job_name }, nowSeconds());
-      if (event.kind === 'timedOut') metrics.jobRestarts.inc({ job_name });
     },
     follow(supervisor) {
       return metrics.onScrape(() => {
@@ -52,4 +60,8 @@ export function jobSeries(metrics: Metrics, nowSeconds: () => number): JobSeries
       });
     },
   };
+}
+
+function isOutcome(event: JobEvent): event is JobEvent & { kind: keyof typeof OUTCOMES } {
+  return Object.hasOwn(OUTCOMES, event.kind);
 }

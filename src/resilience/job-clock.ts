@@ -6,16 +6,26 @@ export interface JobClock {
   now(): number;
   /** Calls once after the delay in milliseconds; the answer cancels it. */
   after(delayMs: number, call: () => void): () => void;
+  /** Milliseconds since 1970. Only jobs that run at moments of the wall clock need it. */
+  wallMs?(): number;
 }
 
-/** The process's monotonic clock. `unref`: pending timers do not keep the process alive. */
-export function systemJobClock(options: { readonly unref: boolean }): JobClock {
+/**
+ * The process's monotonic clock. `unref`: pending timers do not keep the process alive. `wallMs`, usually `Date.now`, is
+ * for jobs that run at moments of the wall clock.
+ */
+export function systemJobClock(options: {
+  readonly unref: boolean;
+  readonly wallMs?: (() => number) | undefined;
+}): JobClock {
+  const { unref, wallMs } = options;
   return {
     now: () => performance.now(),
     after(delayMs, call) {
       const timer = setTimeout(call, delayMs);
-      if (options.unref) timer.unref();
+      if (unref) timer.unref();
       return () => clearTimeout(timer);
     },
+    ...(wallMs === undefined ? {} : { wallMs }),
   };
 }

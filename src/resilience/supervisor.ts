@@ -1,15 +1,31 @@
 /** Owns the set of running background jobs: started by name, stopped in reverse order, never two of one name. */
 
-import { checkJob, type Job, type JobEvent, type JobState, SupervisorError } from './job.js';
+import type { Job, JobState, TriggerAnswer } from './job.js';
+import { checkJob, SupervisorError } from './job-bounds.js';
 import { type JobClock, systemJobClock } from './job-clock.js';
+import type { JobEvent } from './job-event.js';
 import { JobLoop } from './job-loop.js';
 
 /** The door to the jobs of a process. */
 export interface Supervisor {
-  /** Starts a job; its first run begins at once, not inside this call. Throws SupervisorError on a bad or running job. */
+  /**
+   * Starts a job; its first run begins at once or when it is due, not inside this call. Throws SupervisorError on a bad
+   * or running job.
+   */
   start(job: Job): void;
   /** Stops one job; true when its run ended within the grace (or none was going on), false when it was left behind. */
   stop(name: string): Promise<boolean>;
+  /**
+   * Asks for a run now, also of a job that backs off. While a run goes on the job's overlap policy decides; a job that
+   * crash-loops or stops is not run. Several triggers before a run begins make one run. Throws SupervisorError when no
+   * job of this name is running.
+   */
+  trigger(name: string): TriggerAnswer;
+  /**
+   * Begins a job anew, as if it had never failed: a run that goes on is aborted and followed at once, a crash-looping
+   * job is woken. A job that is being stopped stays so. Throws SupervisorError when no job of this name is running.
+   */
+  restart(name: string): void;
   /** What each job is doing now; of the stopped ones the last 1,000. */
   states(): ReadonlyMap<string, JobState>;
   /** Stops all jobs, the last started first, each after the one before. Resolves with the names left behind. */
@@ -18,8 +34,8 @@ export interface Supervisor {
 
 /** Options of a supervisor. */
 export interface SupervisorOptions {
-  /** Told every event; an exception it throws is dropped. Nobody by default. */
-  readonly on?: ((event: JobEvent) => void) | undefined;
+  /** Told every event; an exception it throws, or a promise it rejects, is dropped. Nobody by default. */
+  readonly on?: ((event: JobEvent) => unknown) | undefined;
   /** Time. Default the process's monotonic clock, with timers that do not keep the process alive. */
   readonly clock?: JobClock | undefined;
   /** Chance for jitter and back-off, uniform in [0, 1). Default `Math.random`. */
@@ -50,9 +66,16 @@ export function createSupervisor(given: SupervisorOptions = {}): Supervisor {
     return ended;
   }
 
+  function running(name: string): JobLoop {
+    const loop = loops.get(name);
+    if (loop === undefined || loop.isStopped)
+      throw new SupervisorError('JOB_UNKNOWN', `no job ${name} is running: start() it first`);
+    return loop;
+  }
+
   return {
     start(job) {
-      checkJob(job);
+      checkJob(job, clock);
       if (loops.get(job.name)?.isStopped === false) {
         throw new SupervisorError('JOB_RUNNING', `job ${job.name} is still running: wait for stop() first`);
       }
@@ -63,6 +86,8 @@ export function createSupervisor(given: SupervisorOptions = {}): Supervisor {
       loops.set(job.name, loop);
       loop.start();
     },
+    trigger: (name) => running(name).trigger(),
+    restart: (name) => running(name).restart(),
     stop,
     states() {
       const states = new Map<string, JobState>();

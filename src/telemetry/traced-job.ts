@@ -1,11 +1,12 @@
 /** Owns the frame around each run of a job: a context of its own, and a span that hangs under nothing. */
+import type { Beat } from '../resilience/job.js';
 import { inNewContext, sampledTraceId, type WorkContext } from './context.js';
 import type { Tracing } from './tracing.js';
 
 /** What matters here of a supervised job. */
 interface NamedJob {
   readonly name: string;
-  run(signal: AbortSignal): Promise<unknown>;
+  run(signal: AbortSignal, beat: Beat): Promise<unknown>;
 }
 
 /**
@@ -26,11 +27,11 @@ export function tracedJob<J extends NamedJob>(
   } as const;
   return {
     ...job,
-    run: (signal) =>
+    run: (signal, beat) =>
       inNewContext(context, () =>
         tracing.span(spec, () => {
           noteTrace(sampledTraceId());
-          return job.run(signal);
+          return job.run(signal, beat);
         }),
       ),
   };

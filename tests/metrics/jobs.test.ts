@@ -52,7 +52,7 @@ test('a job is idle, running, late, stuck, begun anew and stopped; each run coun
     run: () => new Promise<void>((resolve) => (finish = resolve)),
   });
   expect(await state()).toEqual(['idle']);
-  expect(await lines('job_state')).toHaveLength(5);
+  expect(await lines('job_state')).toHaveLength(6);
   expect(await lines('job_restarts_total')).toEqual(['job_restarts_total{job_name="work"} 0']);
   await clock.advance(0);
   expect(await state()).toEqual(['running']);
@@ -85,4 +85,70 @@ test('a job is idle, running, late, stuck, begun anew and stopped; each run coun
   expect(await lines('job_last_success_timestamp_seconds')).toEqual([
     'job_last_success_timestamp_seconds{job_name="work"} 1700000000',
   ]);
+});
+
+test('signs of life, missed runs, restarts by hand and a crash loop are seen', async () => {
+  const metrics = createMetrics({ processMetrics: 'omit' });
+  const clock = handClock();
+  const series = jobSeries(metrics, () => 1_700_000_000 + clock.now() / 1000);
+  const supervisor = createSupervisor({ clock, random: () => 0, on: (event) => series.take(event) });
+  series.follow(supervisor);
+  const read = async (name: string) => {
+    metrics.refreshSelf();
+    const lines = (await textOf(metrics.registry)).split('\n');
+    return lines.filter((line) => line.startsWith(`${name}{`) && !line.endsWith(' 0'));
+  };
+  let alive: () => void = () => {};
+  let finish: () => void = () => {};
+  supervisor.start({
+    name: 'work',
+    every: { periodMs: 10_000 },
+    heartbeatMs: 4_000,
+    graceMs: 0,
+    backoff: { firstMs: 10, maxMs: 10 },
+    crashLoop: { after: 2, withinMs: 60_000, restMs: 60_000 },
+    run: (_, beat) => {
+      alive = beat;
+      return new Promise<void>((resolve) => (finish = resolve));
+    },
+  });
+  expect(await read('job_last_heartbeat_timestamp_seconds')).toEqual([]);
+  await clock.advance(0);
+  await clock.advance(3_000);
+  expect(await read('job_last_heartbeat_timestamp_seconds')).toEqual([
+    'job_last_heartbeat_timestamp_seconds{job_name="work"} 1700000000',
+  ]);
+  alive();
+  await clock.advance(1_000);
+  expect(await read('job_last_heartbeat_timestamp_seconds')).toEqual([
+    'job_last_heartbeat_timestamp_seconds{job_name="work"} 1700000003',
+  ]);
+  for (let n = 0; n < 8; n += 1) {
+    await clock.advance(1_000);
+    alive();
+  }
+  finish();
+  await clock.advance(0);
+  expect(await read('job_missed_runs_total')).toEqual(['job_missed_runs_total{job_name="work"} 1']);
+
+  await clock.advance(8_000);
+  await clock.advance(4_000);
+  await clock.advance(0);
+  expect(await read('job_restarts_total')).toEqual(['job_restarts_total{job_name="work"} 1']);
+  await clock.advance(10);
+  await clock.advance(4_000);
+  await clock.advance(0);
+  expect(await read('job_state')).toEqual(['job_state{job_name="work",state="crash_looping"} 1']);
+  supervisor.restart('work');
+  await clock.advance(0);
+  expect(await read('job_state')).toEqual(['job_state{job_name="work",state="running"} 1']);
+  expect(await read('job_restarts_total')).toEqual(['job_restarts_total{job_name="work"} 3']);
+  expect(await read('job_runs_total')).toEqual([
+    'job_runs_total{job_name="work",outcome="success"} 1',
+    'job_runs_total{job_name="work",outcome="timeout"} 2',
+    'job_runs_total{job_name="work",outcome="abandoned"} 2',
+  ]);
+  const stopped = supervisor.stopAll();
+  await clock.advance(0);
+  expect(await stopped).toEqual(['work']);
 });

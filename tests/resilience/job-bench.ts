@@ -1,15 +1,18 @@
 /** Owns the workbench of supervisor tests: a clock moved by hand, and events told as short lines. */
 
-import type { Job, JobEvent } from '../../src/resilience/job.js';
+import type { Job } from '../../src/resilience/job.js';
 import type { JobClock } from '../../src/resilience/job-clock.js';
+import type { JobEvent } from '../../src/resilience/job-event.js';
 import { createSupervisor } from '../../src/resilience/supervisor.js';
 
 /** A clock that moves only when told, and lets promises settle at each step. */
-export function manualClock() {
+export function manualClock(startWallMs = 0) {
   let nowMs = 0;
+  let wallMs = startWallMs;
   let timers: { atMs: number; call: () => void }[] = [];
   const clock: JobClock = {
     now: () => nowMs,
+    wallMs: () => wallMs + nowMs,
     after(delayMs, call) {
       const timer = { atMs: nowMs + delayMs, call };
       timers.push(timer);
@@ -22,6 +25,14 @@ export function manualClock() {
   return {
     clock,
     pending: () => timers.length,
+    /** Time passes, and no timer fires: the process is frozen. What came due fires late, at the next `advance`. */
+    freeze(ms: number) {
+      nowMs += ms;
+    },
+    /** Somebody sets the wall clock. */
+    stepWall(ms: number) {
+      wallMs += ms;
+    },
     async advance(ms: number) {
       const untilMs = nowMs + ms;
       await settle();
@@ -29,7 +40,7 @@ export function manualClock() {
         const next = timers.filter((timer) => timer.atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0];
         if (next === undefined) break;
         timers = timers.filter((other) => other !== next);
-        nowMs = next.atMs;
+        nowMs = Math.max(nowMs, next.atMs);
         next.call();
         await settle();
       }
@@ -40,14 +51,17 @@ export function manualClock() {
 }
 
 /** A supervisor on a hand-moved clock; `lines` tells its events as `<ms> <job>#<run> <event>`. */
-export function setUp(random: () => number = () => 0) {
-  const time = manualClock();
+export function setUp(random: () => number = () => 0, startWallMs = 0) {
+  const time = manualClock(startWallMs);
   const lines: string[] = [];
   const errors: unknown[] = [];
   const on = (event: JobEvent) => {
     const failures = 'consecutiveFailures' in event ? ` failures=${event.consecutiveFailures}` : '';
     const duration = 'durationMs' in event ? ` took=${event.durationMs}` : '';
-    lines.push(`${time.clock.now()} ${event.job}#${event.run} ${event.kind}${duration}${failures}`);
+    const missed = event.kind === 'missed' ? `=${event.missed}` : '';
+    const rest = event.kind === 'crashLooping' ? ` rest=${event.restMs}` : '';
+    const what = `${event.kind}${missed}${rest}`;
+    lines.push(`${time.clock.now()} ${event.job}#${event.run} ${what}${duration}${failures}`);
     if (event.kind === 'failed') errors.push(event.error);
   };
   return { time, lines, errors, supervisor: createSupervisor({ clock: time.clock, random, on }) };

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { JobEvent } from '../../src/resilience/job.js';
+import type { JobEvent } from '../../src/resilience/job-event.js';
 import { createSupervisor } from '../../src/resilience/supervisor.js';
 import { job, manualClock, never, setUp, untilAborted } from './job-bench.js';
 
