@@ -1,0 +1,91 @@
+/** Owns the proof of the board: how old each part is, what is told of a source that fails, and what health is judged from. */
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_HEALTH_WEIGHTS } from '../../src/health.js';
+import { createMetrics } from '../../src/metrics/registry.js';
+import { ResourceBoard } from '../../src/resource-board.js';
+import type { Reader } from '../../src/resources/sample.js';
+import { createLogger } from '../../src/telemetry/logger.js';
+
+function bench() {
+  const clock = { ms: 0 };
+  const lines: string[] = [];
+  const memory = { fails: false };
+  const readers: readonly Reader[] = [
+    {
+      source: 'memory',
+      read: () => {
+        if (memory.fails) throw new Error('EIO');
+        return { usedBytes: 20, totalBytes: 100 };
+      },
+    },
+    { source: 'cpu', read: () => ({ cores: 2, utilizationRatio: 0.5 }) },
+    { source: 'process', read: () => ({ residentBytes: 1, children: 0, openFds: 1, maxFds: 2 }) },
+  ];
+  const board = new ResourceBoard({
+    readers,
+    metrics: createMetrics({ processMetrics: 'omit' }),
+    log: createLogger({ stream: { write: (line: string) => void lines.push(line) }, repeatMs: 0 }),
+    weights: DEFAULT_HEALTH_WEIGHTS,
+    intervalMs: 5_000,
+    slowIntervalMs: 30_000,
+    work: () => [{ items: 10, overLimit: 1 }],
+    nowMs: () => clock.ms,
+  });
+  const [often, seldom] = board.jobs();
+  const signal = new AbortController().signal;
+  return {
+    board,
+    clock,
+    memory,
+    lines,
+    often: () => often!.run(signal, () => {}),
+    seldom: () => seldom!.run(signal, () => {}),
+    pauseMs: () => (often!.intervalMs as () => number)(),
+  };
+}
+
+describe('the board', () => {
+  it('says how old each part is', async () => {
+    const { board, clock, often, seldom } = bench();
+    expect(board.latest()).toEqual({ sample: {}, ageSeconds: new Map(), health: undefined });
+    await seldom();
+    clock.ms = 20_000;
+    await often();
+    clock.ms = 22_500;
+    const { sample, ageSeconds, health } = board.latest();
+    expect(sample.memory).toMatchObject({ kind: 'measured', value: { usedBytes: 20, totalBytes: 100 } });
+    expect(ageSeconds).toEqual(
+      new Map([
+        ['process', 22.5],
+        ['memory', 2.5],
+        ['cpu', 2.5],
+      ]),
+    );
+    // 0.4·70 + 0.3·40 + 0.3·90
+    expect(health?.score).toBeCloseTo(67, 6);
+  });
+
+  it('tells of a source when it fails and when it is back, and judges without it meanwhile', async () => {
+    const { board, memory, lines, often } = bench();
+    await often();
+    memory.fails = true;
+    for (let run = 0; run < 3; run += 1) await often();
+    expect(board.latest().sample.memory).toMatchObject({ kind: 'failed' });
+    expect([...(board.latest().health?.components.keys() ?? [])]).toEqual(['cpu', 'load']);
+    memory.fails = false;
+    await often();
+    const told = lines.map((line) => JSON.parse(line) as { msg: string; resource: string; level: string });
+    expect(told.map(({ level, msg, resource }) => [level, msg, resource])).toEqual([
+      ['warn', 'resource not measured', 'memory'],
+      ['info', 'resource measured again', 'memory'],
+    ]);
+  });
+
+  it('takes the second measurement soon, because the first has no use of the processors yet', async () => {
+    const { often, pauseMs } = bench();
+    await often();
+    expect(pauseMs()).toBe(1_000);
+    await often();
+    expect(pauseMs()).toBe(5_000);
+  });
+});
