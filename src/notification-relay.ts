@@ -1,0 +1,235 @@
+/** Owns the relay as a whole: channels as configured, its jobs, what HTTP asks of it, and what it tells log and series. */
+import type { NotificationsConfig } from './config/notifications.js';
+import type { AlertDeps } from './http/alert-api.js';
+import { notificationSeries } from './metrics/notification-series.js';
+import { watchPolicies } from './metrics/policies.js';
+import type { Metrics } from './metrics/registry.js';
+import { relayReporter } from './notification-log.js';
+import type { Channel } from './notifications/channel.js';
+import { type RestRule, telegramRest, unpaced } from './notifications/chat-pace.js';
+import { countOutbox, knownAlerts } from './notifications/counts.js';
+import { listDeadLetters, redrive } from './notifications/dead-letters.js';
+import { forgetOld, readHistory } from './notifications/history.js';
+import { takeIn } from './notifications/intake.js';
+import { freeGone } from './notifications/outbox.js';
+import { renderClaim } from './notifications/render.js';
+import { type Routing, type Target, targetsOf } from './notifications/target.js';
+import { TelegramChannel } from './notifications/telegram.js';
+import { judgeWatchdog, lastSign, ping } from './notifications/watchdog.js';
+import { WebhookChannel } from './notifications/webhook-channel.js';
+import { type NotifyFailpoint, sendNext, type WorkerOptions } from './notifications/worker.js';
+import type { Job } from './resilience/job.js';
+import { isBearer, secretSource } from './secret-source.js';
+import type { Database } from './storage/database.js';
+import { isGone } from './storage/holder.js';
+import { currentRequestId } from './telemetry/context.js';
+import type { RootLogger } from './telemetry/logger.js';
+
+/** Sends of one channel at the same time: one stalled chat leaves room for the others. */
+const LANES = 4;
+const IDLE_MS = 300;
+const IDLE_OTHER_LANES_MS = 2_000;
+const COUNT_EVERY_MS = 2_000;
+const FREE_EVERY_MS = 1_000;
+const JUDGE_EVERY_MS = 5_000;
+const FORGET_EVERY_MS = 60_000;
+
+/** What the relay needs. */
+export interface RelayOptions {
+  readonly config: NotificationsConfig;
+  readonly store: Database;
+  readonly metrics: Metrics;
+  readonly log: RootLogger;
+  readonly holder: string;
+  /** Whether the store has our tables yet. */
+  readonly isReady: () => boolean;
+  readonly failpoint: (name: NotifyFailpoint | 'webhook_stored') => void;
+  /** Wall clock in milliseconds. */
+  readonly wallMs: () => number;
+}
+
+/** A running relay has jobs, and answers HTTP. */
+export interface Relay {
+  jobs(): readonly Job[];
+  readonly http: AlertDeps;
+}
+
+/** One way out: how it sends, and how it paces itself. */
+export interface Way {
+  readonly channel: Channel;
+  readonly rest: RestRule;
+}
+
+/** Builds the channels that the configuration names. */
+export function buildWays(
+  config: NotificationsConfig,
+  log: RootLogger,
+  metrics: Metrics | undefined,
+): readonly Way[] {
+  const ways: Way[] = [];
+  const { telegram, webhooks, requestTimeoutMs } = config;
+  if (telegram !== undefined) {
+    const token = secretSource(telegram.tokenFile, log);
+    const channel = new TelegramChannel({ apiUrl: telegram.apiUrl, token, requestTimeoutMs });
+    if (metrics !== undefined) watchPolicies(metrics, [channel.breaker]);
+    ways.push({ channel, rest: telegramRest });
+  }
+  if (webhooks.size > 0) {
+    const sources = new Map([...webhooks].map(([name, file]) => [name, secretSource(file, log)]));
+    const urlOf = (name: string) => sources.get(name)!().reveal();
+    ways.push({ channel: new WebhookChannel({ urlOf, requestTimeoutMs }), rest: unpaced });
+  }
+  return ways;
+}
+
+/** The chats and addresses by the names of the configuration. */
+export function routingOf(config: NotificationsConfig): Routing {
+  const chats = [...(config.telegram?.chats ?? [])].map(([name, address]): [string, Target] => [
+    name,
+    { channel: 'telegram', ...address },
+  ]);
+  const hooks = [...config.webhooks.keys()].map((name): [string, Target] => [
+    name,
+    { channel: 'webhook', chat: name, thread: 0 },
+  ]);
+  return { targets: new Map([...chats, ...hooks]), routes: config.routes, fallback: config.fallback };
+}
+
+/** The relay of an exporter. */
+export function openRelay(options: RelayOptions): Relay {
+  const { config, store, metrics, holder, isReady, failpoint, wallMs } = options;
+  const log = options.log.named('notifications');
+  const ways = buildWays(config, options.log, metrics);
+  const routing = routingOf(config);
+  const names = ways.map(({ channel }) => channel.name);
+  const series = notificationSeries(metrics, names);
+  const ingest =
+    config.webhookTokenFile === undefined ? undefined : secretSource(config.webhookTokenFile, options.log);
+  const pingUrl =
+    config.watchdog.pingUrlFile === undefined
+      ? undefined
+      : secretSource(config.watchdog.pingUrlFile, options.log);
+
+  async function pingOutside(): Promise<void> {
+    if (pingUrl === undefined) return;
+    const fault = await ping(pingUrl().reveal());
+    if (fault !== undefined) log.warn('the address outside was not reached with the sign of life', { fault });
+  }
+
+  const report = relayReporter(log, series, pingOutside);
+
+  const workers: readonly WorkerOptions[] = ways.map(({ channel, rest }) => ({
+    db: store,
+    channel,
+    pace: rest,
+    render: (claim) => renderClaim(claim, wallMs()),
+    holder,
+    leaseMs: config.leaseMs,
+    stormAbove: config.digestAbove,
+    random: Math.random,
+    report,
+    failpoint,
+  }));
+
+  const whenReady =
+    (run: (signal: AbortSignal) => Promise<unknown>) =>
+    async (signal: AbortSignal): Promise<void> => {
+      if (isReady()) await run(signal);
+    };
+  const backoff = { firstMs: 250, maxMs: 2_000 };
+
+  function lane(worker: WorkerOptions, number: number): Job {
+    let pauseMs = IDLE_MS;
+    return {
+      name: `notify_${worker.channel.name}_${number}`,
+      intervalMs: () => pauseMs,
+      deadlineMs: config.leaseMs + 15_000,
+      backoff,
+      graceMs: 2_000,
+      run: whenReady(async (signal) => {
+        const busy = await sendNext(worker, signal);
+        pauseMs = busy ? 0 : number === 1 ? IDLE_MS : IDLE_OTHER_LANES_MS;
+      }),
+    };
+  }
+
+  const watchdogTargets = [...routing.targets.values()];
+  let areAlertsDeclared = false;
+  const jobs: readonly Job[] = [
+    {
+      name: 'notify_free',
+      intervalMs: FREE_EVERY_MS,
+      deadlineMs: 10_000,
+      backoff,
+      run: whenReady(async () => {
+        const freed = await freeGone(store, isGone);
+        if (freed > 0) log.info('chats of a process that has ended were freed', { chats: freed });
+      }),
+    },
+    {
+      name: 'notify_count',
+      intervalMs: COUNT_EVERY_MS,
+      deadlineMs: 10_000,
+      backoff,
+      run: whenReady(async () => {
+        if (!areAlertsDeclared) for (const name of await knownAlerts(store)) series.declareAlert(name);
+        areAlertsDeclared = true;
+        for (const counts of await countOutbox(store, names)) series.counts(counts);
+        const sign = await lastSign(store, config.watchdog.alertname);
+        if (sign !== undefined) series.watchdog(sign);
+      }),
+    },
+    {
+      name: 'notify_watchdog',
+      intervalMs: JUDGE_EVERY_MS,
+      deadlineMs: 15_000,
+      backoff,
+      run: whenReady(async () => {
+        const { alertname: name, patienceMs } = config.watchdog;
+        const news = await judgeWatchdog(store, {
+          name,
+          patienceMs,
+          targets: watchdogTargets,
+          ttlMs: config.ttlMs,
+        });
+        if (news !== 'nothing new') log.warn('sign of life', { news });
+      }),
+    },
+    {
+      name: 'notify_forget',
+      intervalMs: FORGET_EVERY_MS,
+      deadlineMs: 30_000,
+      backoff,
+      run: whenReady(async () => {
+        while (await forgetOld(store, config.retention));
+      }),
+    },
+    ...workers.flatMap((worker) => Array.from({ length: LANES }, (_, index) => lane(worker, index + 1))),
+  ];
+
+  return {
+    jobs: () => jobs,
+    http: {
+      async takeIn(batch, requestId) {
+        const { targets, known } = targetsOf(routing, batch.receiver);
+        if (!known)
+          log.warn('a receiver is not in notifications.routes; its alerts go to the fallback', {
+            receiver: batch.receiver,
+            fallback: config.fallback,
+          });
+        const { alertname: watchdog } = config.watchdog;
+        const done = await takeIn(store, batch, { targets, ttlMs: config.ttlMs, watchdog, requestId });
+        failpoint('webhook_stored');
+        for (const { alertname, status } of done.stored) series.event(alertname, status);
+        for (const { channel } of targets) series.deduplicated(channel, done.repeats);
+        return { stored: done.stored.length, repeats: done.repeats };
+      },
+      mayIngest: (authorization) => ingest === undefined || isBearer(authorization, ingest()),
+      history: (query) => readHistory(store, query),
+      deadLetters: (limit) => listDeadLetters(store, limit),
+      redrive: (query) => redrive(store, query, config.ttlMs),
+      logger: options.log.named('http'),
+      requestId: currentRequestId,
+    },
+  };
+}
