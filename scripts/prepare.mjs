@@ -72,6 +72,8 @@ const tools = [
   { name: 'prometheus', package: 'prometheus' },
   { name: 'promtool', package: 'prometheus' },
   { name: 'prometheus-alertmanager', package: 'prometheus-alertmanager' },
+  { name: 'prometheus-node-exporter', package: 'prometheus-node-exporter' },
+  { name: 'redis-server', package: 'redis-server' },
   { name: 'initdb', package: 'postgresql', also: '/usr/lib/postgresql' },
 ];
 

@@ -7,6 +7,8 @@ import { runCheck } from './commands/check.js';
 import { DEMO_HELP, startDemo } from './commands/demo.js';
 import { staleDocs, writeDocs } from './commands/docs.js';
 import { runInstall, runUninstall } from './commands/install.js';
+import { runNotifyTest, takeNames } from './commands/notify.js';
+import { RENDER_HELP, runRender } from './commands/render.js';
 import { processEnvironment } from './config/environment.js';
 import { parseFlags, renderHelp } from './config/flags.js';
 import { loadConfig } from './config/load.js';
@@ -27,6 +29,9 @@ const HELP = `flowgauge ${version}: counts every item that moves through your sy
   flowgauge install [--apply]   print or run the SQL that captures changes exactly
     --reader=ROLE               the role the exporter connects as, if it is not the one that installs
   flowgauge uninstall [--apply] print or run the SQL that removes every trace of it
+  flowgauge render alertmanager write Alertmanager's configuration (flowgauge render --help)
+  flowgauge notify test         send a test message to each chat, and explain what fails
+    --to=NAME                   to this chat or webhook only
   flowgauge docs [--check]      write the generated references, or say which are out of date
 
 check, install and uninstall take the flags of serve as well. A running exporter takes SIGUSR2: log level debug, and back.
@@ -38,7 +43,9 @@ const ANSWERS = new Set([
   'DEMO_OPTION',
   'EVENT_LOG_INVALID',
   'FLOW_REFUSED',
+  'NOTIFY_OPTION',
   'PIPELINE_OPTION_INVALID',
+  'RENDER_OPTION',
   'REPLAY_OPTION_INVALID',
   'SCENARIO_INVALID',
 ]);
@@ -48,6 +55,7 @@ async function main(argv: readonly string[]): Promise<void> {
   if (first === '--help' || first === '-h' || first === 'help') return print(HELP);
   if (first === '--version') return print(version);
   if (first === undefined || first.startsWith('-')) return serve(argv);
+  if (first === 'render' && rest.includes('--help')) return print(RENDER_HELP);
   if (first !== 'serve' && first !== 'demo' && rest.includes('--help')) return print(HELP);
   switch (first) {
     case 'serve':
@@ -59,6 +67,10 @@ async function main(argv: readonly string[]): Promise<void> {
     case 'install':
     case 'uninstall':
       return changeCapture(first, rest);
+    case 'render':
+      return runRender(rest, { root, env, print });
+    case 'notify':
+      return notify(rest);
     case 'docs':
       return docs(rest);
     default:
@@ -113,6 +125,17 @@ async function changeCapture(command: 'install' | 'uninstall', argv: readonly st
   } finally {
     await databases.close(5_000);
   }
+}
+
+async function notify(argv: readonly string[]): Promise<void> {
+  const [what, ...others] = argv;
+  if (what !== 'test')
+    return fail(`Unknown: flowgauge notify ${what ?? ''}. Write: flowgauge notify test`, 2);
+  const { only, rest } = takeNames(others);
+  const { notifications: config } = loadConfig({ env, flags: parseFlags(rest) });
+  const log = createLogger({ level: 'silent', now: Date.now });
+  const good = await runNotifyTest({ config, only, log, print, wallMs: Date.now });
+  process.exitCode = good ? 0 : 1;
 }
 
 function docs(argv: readonly string[]): void {

@@ -16,6 +16,8 @@ export interface OpenDatabases {
   readonly store: Database;
   /** Address of the source for the demo's application; contains a password. */
   readonly sourceUrl: string;
+  /** Address of the store; contains a password. */
+  readonly storeUrl: string;
   close(deadlineMs: number): Promise<void>;
 }
 
@@ -60,6 +62,7 @@ export async function openDatabases(
     source,
     store,
     sourceUrl,
+    storeUrl,
     async close(deadlineMs) {
       await Promise.all([source.close(deadlineMs / 2), store.close(deadlineMs / 2)]);
       await embedded?.stop();

@@ -12,8 +12,12 @@ import { LEASE_NAME, type LiveState, readiness, startJobs } from './jobs.js';
 import { DWELL_BUCKETS_SECONDS } from './metrics/catalog-flows.js';
 import { createMetrics, type Metrics } from './metrics/registry.js';
 import { createScraper } from './metrics/scrape.js';
+import { openRelay, type Relay } from './notification-relay.js';
 import { type OpenDatabases, openDatabases } from './open-databases.js';
+import { openProbeBoard, type ProbeBoard } from './probe-board.js';
 import type { Supervisor } from './resilience/supervisor.js';
+import { openResourceBoard, type ResourceBoard } from './resource-board.js';
+import { readRunbooks } from './runbooks.js';
 import { holderName } from './storage/holder.js';
 import { release } from './storage/lease.js';
 import { stuckReport } from './stuck-report.js';
@@ -38,6 +42,10 @@ export interface Exporter {
   /** The databases as they were opened; the demo's application writes to the source. */
   readonly databases: OpenDatabases;
   readonly metrics: Metrics;
+  /** The latest sample of the machine and the health score; undefined when measuring is off. */
+  readonly resources: ResourceBoard | undefined;
+  /** The latest answer of each probed service. */
+  readonly probes: ProbeBoard;
   readonly tracing: Tracing;
   /** What /-/ready answers. */
   ready(): { readonly ready: boolean; readonly reasons: readonly string[] };
@@ -62,12 +70,24 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
   });
   metrics.buildInfo.set({ version, node: process.version }, 1);
   metrics.startEventLoopDelay();
+  for (const { threshold, severity, value } of config.thresholds)
+    metrics.threshold.set({ threshold, severity }, value);
   const board = new FlowBoard(metrics, Date.now);
   const tracing = await openTracing(options);
   const databases = await openDatabases(config, log, metrics, tracing);
   const state = { migrated: false, leaderUntilMs: 0, publishedAtMs: Number.NEGATIVE_INFINITY, epoch: 0n };
   const isLeader = () => performance.now() < state.leaderUntilMs;
 
+  const resources = openResourceBoard(config, {
+    metrics,
+    log,
+    flows: () => board.overviews(),
+    wallMs: Date.now,
+    nowMs: () => performance.now(),
+  });
+  const probes = openProbeBoard(config, { metrics, log, databases });
+  const holder = holderName();
+  const relay = relayOf(options, databases, metrics, holder, () => state.migrated);
   const scraper = createScraper(metrics);
   const web = await listenOrClose(options, databases, () =>
     createApp({
@@ -80,6 +100,8 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
       flows: () => board.overviews(),
       stuck: (flow, { limit }) => stuckReport(databases.store, runners.get(flow)?.flow, limit, Date.now()),
       ready: () => readiness(state, runners),
+      alerts: relay?.http,
+      runbooks: readRunbooks(),
       buildInfo: { version },
       telemetryPath: config.web.telemetryPath,
       logger: log.named('http'),
@@ -88,7 +110,6 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
     }),
   );
 
-  const holder = holderName();
   const runners = buildRunners(options, databases, board, isLeader);
   try {
     await options.prepare?.(databases);
@@ -97,7 +118,17 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
     await databases.close(CLOSE_DATABASES_MS);
     throw error;
   }
-  const supervisor = startJobs({ log, databases, board, runners, metrics, state, holder, tracing });
+  const supervisor = startJobs({
+    log,
+    databases,
+    board,
+    runners,
+    metrics,
+    state,
+    holder,
+    tracing,
+    others: [...(resources?.jobs() ?? []), ...probes.jobs(), ...(relay?.jobs() ?? [])],
+  });
   log.info('started', {
     url: web.url,
     version,
@@ -109,6 +140,8 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
     url: web.url,
     databases,
     metrics,
+    resources,
+    probes,
     tracing,
     ready: () => readiness(state, runners),
     stop: async () => {
@@ -116,6 +149,32 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
       if (!(await tracing.stop(FLUSH_DEADLINE_MS))) log.warn('the last traces may not have been sent');
     },
   };
+}
+
+/** The ways to people; undefined when none is configured. */
+function relayOf(
+  { config: { notifications, failpoint }, log }: ServeOptions,
+  databases: OpenDatabases,
+  metrics: Metrics,
+  holder: string,
+  isReady: () => boolean,
+): Relay | undefined {
+  if (notifications === undefined) return undefined;
+  return openRelay({
+    config: notifications,
+    store: databases.store,
+    metrics,
+    log,
+    holder,
+    isReady,
+    failpoint: (name) => stopAt(failpoint, name),
+    wallMs: Date.now,
+  });
+}
+
+function stopAt(configured: string | undefined, name: string): void {
+  if (configured === name) process.kill(process.pid, 'SIGKILL');
+  if (configured === `freeze:${name}`) process.kill(process.pid, 'SIGSTOP');
 }
 
 async function openTracing({ config, version, log }: ServeOptions): Promise<Tracing> {
@@ -156,10 +215,7 @@ function buildRunners(
     board.take(event);
     logEvent(log, event);
   };
-  const failpoint = (name: Failpoint) => {
-    if (config.failpoint === name) process.kill(process.pid, 'SIGKILL');
-    if (config.failpoint === `freeze:${name}`) process.kill(process.pid, 'SIGSTOP');
-  };
+  const failpoint = (name: Failpoint) => stopAt(config.failpoint, name);
   const scans = new Turns(SCANS_AT_ONCE);
   return new Map(
     config.flows.map((flow) => [

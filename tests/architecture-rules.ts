@@ -17,7 +17,9 @@ export interface Layer {
 
 /** The layers as docs/architecture.md prints them. */
 export const LAYERS: readonly Layer[] = [
+  { level: 0, name: 'health', files: /^health\.ts$/, also: [], not: [] },
   { level: 0, name: 'resilience', files: /^resilience\//, also: [], not: [] },
+  { level: 0, name: 'resources', files: /^resources\//, also: [], not: [] },
   { level: 0, name: 'flows', files: /^flows\/(?!publish)/, also: [], not: [] },
   { level: 0, name: 'catalogue', files: /^metrics\/(define|catalog[a-z-]*)\.ts$/, also: [], not: [] },
   { level: 1, name: 'config', files: /^config\//, also: [], not: [] },
@@ -26,6 +28,21 @@ export const LAYERS: readonly Layer[] = [
   { level: 1, name: 'metrics', files: /^metrics\//, also: [], not: [] },
   { level: 2, name: 'changes', files: /^changes\//, also: [], not: ['metrics', 'telemetry'] },
   { level: 2, name: 'publish', files: /^flows\/publish/, also: [], not: ['config', 'telemetry'] },
+  {
+    level: 2,
+    name: 'alerts',
+    files: /^alerts\//,
+    also: [],
+    not: ['config', 'storage', 'metrics', 'telemetry'],
+  },
+  {
+    level: 2,
+    name: 'notifications',
+    files: /^notifications\//,
+    also: ['alerts', 'instrument'],
+    not: ['metrics'],
+  },
+  { level: 2, name: 'probes', files: /^probes\//, also: [], not: ['telemetry'] },
   { level: 2, name: 'instrument', files: /^instrument\//, also: ['publish'], not: ['config', 'storage'] },
   { level: 2, name: 'demo', files: /^demo\//, also: [], not: ['config'] },
   {

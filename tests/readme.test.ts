@@ -8,7 +8,7 @@ import { projectRoot, runCli } from './harness/exporter.js';
 const read = (path: string) => readFileSync(join(projectRoot, path), 'utf8');
 const pages = ['README.md', 'CHANGELOG.md', ...filesBelow('docs').filter((path) => path.endsWith('.md'))];
 const handWritten = pages.filter((path) => !/^docs\/(metrics|configuration)\.md$/.test(path));
-const COMMANDS = ['serve', 'demo', 'check', 'install', 'uninstall', 'docs'];
+const COMMANDS = ['serve', 'demo', 'check', 'install', 'uninstall', 'render', 'notify', 'docs'];
 
 describe('links', () => {
   it.each(pages)('of %s lead to files and headings that exist', (page) => {
@@ -26,7 +26,7 @@ describe('commands', () => {
   const scripts = (JSON.parse(read('package.json')) as { scripts: Record<string, string> }).scripts;
 
   it.each(handWritten)('npm scripts of %s exist', (page) => {
-    const named = [...read(page).matchAll(/`npm (?:run )?([a-z]+)[^`]*`/g)].map(([, name]) => name!);
+    const named = [...read(page).matchAll(/`npm (?:run )?([a-z-]+)[^`]*`/g)].map(([, name]) => name!);
     const ours = named.filter((name) => !['ci', 'install', 'exec', 'pack'].includes(name));
     expect(ours.filter((name) => scripts[name] === undefined)).toEqual([]);
   });

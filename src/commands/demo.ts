@@ -17,7 +17,7 @@ import {
   type ReplaySpeed,
   replay,
 } from '../demo/replay.js';
-import { planScenario, SCENARIOS, type Scenario } from '../demo/scenarios.js';
+import { SCENARIOS, type Scenario } from '../demo/scenarios.js';
 import { createTokensTable } from '../demo/schema.js';
 import { flowgaugeYaml } from '../demo/watch-config.js';
 import { instrumentFetch } from '../instrument/http-client.js';
@@ -25,6 +25,7 @@ import type { OpenDatabases } from '../open-databases.js';
 import { type Exporter, startExporter } from '../serve.js';
 import { exemplarLabels } from '../telemetry/context.js';
 import type { RootLogger } from '../telemetry/logger.js';
+import { DemoOptionError, scenarioPlan } from './demo-scenario.js';
 import { installFlows, type Print, resolveFlows } from './install.js';
 
 export const DEMO_HELP = `Usage: flowgauge demo [flags]
@@ -32,6 +33,8 @@ export const DEMO_HELP = `Usage: flowgauge demo [flags]
 Runs the exporter on an embedded PostgreSQL with something to watch.
 
   --scenario NAME              play a fault: ${SCENARIOS.join(', ')}
+  --scenario-start 30s         when it begins after the start
+  --scenario-lasts 20m         how long it lasts (default: as long as its alerts need)
   --seed TEXT                  another market
   --speed 300x                 how many times faster than the real one the market runs (default 300x);
                                of a replay: how many times faster than the log, or "unlimited" (default 100000x)
@@ -62,11 +65,6 @@ interface ReplayPlan {
   readonly speed: ReplaySpeed;
   readonly resume: 'continue' | 'restart';
   readonly columns: LogColumns;
-}
-
-/** A wrong flag of the demo. The message says which, the value and what to write. */
-export class DemoOptionError extends Error {
-  readonly code = 'DEMO_OPTION';
 }
 
 /** Starts the demo; resolves with the way to stop all of it. */
@@ -115,7 +113,7 @@ function parseDemoOptions(argv: readonly string[]): DemoOptions {
     throw new DemoOptionError(`${flag} says how a log is replayed; name the log with --replay FILE.csv.`);
   }
   return {
-    scenario: values.scenario === undefined ? undefined : planScenario(values.scenario),
+    scenario: scenarioPlan(values),
     seed: values.seed,
     speed: values.replay === undefined ? marketSpeed(values.speed) : undefined,
     replay: values.replay === undefined ? undefined : replayPlan(values.replay, values),
@@ -161,6 +159,8 @@ function parseDemoArguments(argv: readonly string[]) {
       args: [...argv],
       options: {
         scenario: { type: 'string' },
+        'scenario-start': { type: 'string' },
+        'scenario-lasts': { type: 'string' },
         seed: { type: 'string' },
         speed: { type: 'string' },
         replay: { type: 'string' },

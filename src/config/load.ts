@@ -13,7 +13,9 @@ import {
 import { isMap } from './fields.js';
 import { type Flags, NO_FLAGS } from './flags.js';
 import { problemsOf, type WhereOf } from './issues.js';
-import { bad, ConfigError, isDatabase, type Parsed } from './problem.js';
+import { checkNotificationFiles } from './notifications.js';
+import { readProbeFiles } from './probe-files.js';
+import { bad, ConfigError, isDatabase, type Parsed, pathText } from './problem.js';
 import { configSchema } from './schema.js';
 import type { Secret } from './secret.js';
 import { readSecretFile } from './secret-file.js';
@@ -88,12 +90,22 @@ export function parseConfig(text: string, options: ParseOptions): ValidConfig {
     });
     return undefined;
   });
+  const probes = readProbeFiles(isMap(tree) ? tree.probes : undefined, directory);
+  const named = checkNotificationFiles(isMap(tree) ? tree.notifications : undefined, directory);
+  for (const { path, what, remedy } of [...probes.problems, ...named]) {
+    const text = pathText(path);
+    // Of a key that is refused anyway the file does not matter.
+    if (problems.some(({ path: faulty }) => faulty === text || text.startsWith(`${faulty}.`))) continue;
+    problems.push({ path: text, where: whereOf(path), value: undefined, what, remedy });
+  }
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
 
   const { source, store } = result.data;
   return assemble(result.data, {
     sourceUrl: source.url ?? secrets[0],
     storeUrl: store.url ?? secrets[1],
+    directory,
+    probeUrls: probes.urls,
     embedded: store.embedded === undefined ? undefined : resolve(directory, store.embedded),
     tracing: readTracing(env),
     failpoint: env[FAILPOINT_VARIABLE]?.trim() || undefined,

@@ -4,6 +4,10 @@ import { checkSource, sourceSchema, storeSchema } from './database-schema.js';
 import { count, defaulted, documented, duration, isMap, type Refuse, refuseTo, whenMap } from './fields.js';
 import { flowSchema } from './flow-schema.js';
 import { parseFlowName } from './names.js';
+import { notificationsSchema } from './notifications-schema.js';
+import { probesSchema } from './probes-schema.js';
+import { healthSchema, resourcesSchema } from './resources-schema.js';
+import { thresholdsSchema } from './thresholds-schema.js';
 import { logSchema, webSchema } from './web-schema.js';
 
 const limits = z
@@ -115,6 +119,28 @@ export const configSchema = z
         example: '{tokens: {table: public.tokens, key: id, status: status}}',
       },
     ),
+    thresholds: documented(thresholdsSchema.prefault({}), {
+      meaning:
+        'The limits that the alert rules compare with, by severity; `off` switches one off. They travel as `flowgauge_threshold`.',
+      example: '{cpu_utilization_ratio: {warning: 0.7, critical: off}}',
+    }),
+    resources: documented(resourcesSchema.prefault({}), {
+      meaning: 'What is measured of the machine, the container and this process.',
+      example: '{interval: 15s}',
+    }),
+    health: documented(healthSchema.prefault({}), {
+      meaning: 'The health score from 0 to 100, judged after each measurement.',
+      example: '{weights: {memory: 0.4, cpu: 0.3, load: 0.3}}',
+    }),
+    probes: documented(probesSchema.prefault({}), {
+      meaning: 'The services that are asked how they are, by the name that becomes the label `probe`.',
+      example: '{search: {kind: http, url: "https://search.example.org/health"}}',
+    }),
+    notifications: documented(notificationsSchema.prefault({}), {
+      meaning:
+        'The ways to people: alerts come in from Alertmanager and are kept until a channel has confirmed them.',
+      example: '{telegram: {token_file: /run/secrets/telegram_token, chats: {critical: -1001234567890}}}',
+    }),
     limits: documented(limits.prefault({}), {
       meaning: 'The series budget.',
       example: '{series_total: 20000}',

@@ -1,17 +1,28 @@
 /** Owns the reading of a secret from a file: size, kind and rights are checked before a byte is used. */
-import { readFileSync, type Stats, statSync } from 'node:fs';
+import { readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { bad, good, type Parsed } from './problem.js';
 
 const MAX_BYTES = 65_536;
 
+/** Where container engines put secrets; Docker's own mode there is 0444. */
+const CONTAINER_SECRETS = '/run/secrets/';
+
+/**
+ * True for a file that lies below /run/secrets itself, given by its path without symbolic links. Everybody in a
+ * container may read what is there, and nobody but our process is in it.
+ */
+export function isContainerSecret(realPath: string): boolean {
+  return realPath.startsWith(CONTAINER_SECRETS) && !realPath.split('/').includes('..');
+}
+
 /**
  * The text of the file at an absolute path, without blanks at its ends. Refused: missing, unreadable, not a
- * file or pipe, readable by everyone, larger than 64 KiB, empty.
+ * file or pipe, readable by everyone (but for files below /run/secrets), larger than 64 KiB, empty.
  */
 export function readSecretFile(path: string): Parsed<string> {
   const name = shownPath(path);
   try {
-    const refusal = refuse(statSync(path), name);
+    const refusal = refuse(statSync(path), name, path);
     if (refusal !== undefined) return refusal;
     const text = readFileSync(path, 'utf8').trim();
     if (text === '') return bad(`names ${name}, which is empty`, 'Write the connection string into the file');
@@ -21,15 +32,16 @@ export function readSecretFile(path: string): Parsed<string> {
   }
 }
 
-function refuse(stats: Stats, name: string): Parsed<never> | undefined {
+function refuse(stats: Stats, name: string, path: string): Parsed<never> | undefined {
   // A device such as /dev/zero never ends, and reading it would hang the start.
   if (!stats.isFile() && !stats.isFIFO()) {
     return bad(`names ${name}, which is not a file`, 'Name the file that holds the connection string');
   }
-  if (stats.isFile() && (stats.mode & 0o004) !== 0) {
+  // The real path, because a link below /run/secrets may lead to a file that every user of a machine reads.
+  if (stats.isFile() && (stats.mode & 0o004) !== 0 && !isContainerSecret(realpathSync(path))) {
     return bad(
       `names ${name}, which every user of this machine can read`,
-      `Run: chmod 600 ${name} (and give the file to the user who runs flowgauge); a container secret needs mode 0400`,
+      `Run: chmod 600 ${name} (and give the file to the user who runs flowgauge); in a container, mount it below /run/secrets/`,
     );
   }
   if (stats.size <= MAX_BYTES) return undefined;

@@ -11,7 +11,15 @@ export interface Setting {
   readonly section: boolean;
 }
 
-const USER_NAMES: Readonly<Record<string, string>> = { flows: '<flow>', limits: '<status>' };
+const USER_NAMES: Readonly<Record<string, string>> = {
+  flows: '<flow>',
+  limits: '<status>',
+  probes: '<probe>',
+  header_files: '<header>',
+  chats: '<chat>',
+  webhooks: '<webhook>',
+  routes: '<receiver>',
+};
 
 /** Every key in the order of the schema, sections before their keys. */
 export function listSettings(): readonly Setting[] {
@@ -29,10 +37,20 @@ function collect(schema: z.ZodType, path: readonly string[], into: Setting[]): v
 }
 
 function children(schema: z.ZodType, name: string | undefined): readonly (readonly [string, z.ZodType])[] {
-  if (schema instanceof z.ZodObject) return Object.entries(schema.shape as Record<string, z.ZodType>);
+  if (schema instanceof z.ZodObject) {
+    const named = Object.entries(schema.shape as Record<string, z.ZodType>);
+    const others = freeKeys(schema);
+    return others === undefined ? named : [...named, [USER_NAMES[name ?? ''] ?? '<name>', others]];
+  }
   if (schema instanceof z.ZodRecord)
     return [[USER_NAMES[name ?? ''] ?? '<name>', schema.valueType as z.ZodType]];
   return [];
+}
+
+/** What stands behind keys of any other name, where a map takes those beside its own. */
+function freeKeys(schema: z.ZodObject): z.ZodType | undefined {
+  const { catchall } = schema.def;
+  return catchall === undefined || catchall instanceof z.ZodNever ? undefined : (catchall as z.ZodType);
 }
 
 /** The keys a map at this path may have; empty when the path is no map or its names are free. */
@@ -52,7 +70,8 @@ function schemaAt(path: readonly PropertyKey[]): z.ZodType | undefined {
   let schema: z.ZodType | undefined = configSchema;
   for (const part of path) {
     const inner: z.ZodType | undefined = schema === undefined ? undefined : unwrap(schema);
-    if (inner instanceof z.ZodObject) schema = (inner.shape as Record<string, z.ZodType>)[String(part)];
+    if (inner instanceof z.ZodObject)
+      schema = (inner.shape as Record<string, z.ZodType>)[String(part)] ?? freeKeys(inner);
     else if (inner instanceof z.ZodRecord) schema = inner.valueType as z.ZodType;
     else return undefined;
   }

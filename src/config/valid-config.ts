@@ -2,9 +2,14 @@
 
 import type { z } from 'zod';
 import type { CaptureMode, Flow } from '../flows/flow.js';
+import type { HealthWeights } from '../health.js';
 import type { ListenAddress } from './listen-address.js';
+import { type NotificationsConfig, notificationsOf } from './notifications.js';
+import { type ProbesConfig, probesOf } from './probes.js';
 import type { configSchema } from './schema.js';
 import type { Secret } from './secret.js';
+import type { ThresholdValue } from './thresholds.js';
+import { thresholdValues } from './thresholds-schema.js';
 import type { TracingConfig } from './tracing-variables.js';
 import type { LOG_LEVELS } from './web-schema.js';
 
@@ -43,6 +48,23 @@ export interface ValidConfig {
   /** The database of our own tables: the very same object as `source` unless another one is configured. */
   readonly store: DatabaseConfig;
   readonly flows: readonly FlowConfig[];
+  /** The limits that alert rules compare with; what is off is not in the list. */
+  readonly thresholds: readonly ThresholdValue[];
+  readonly resources: {
+    readonly enabled: boolean;
+    /** Pause between measurements of what is cheap, and of the rest. */
+    readonly intervalMs: number;
+    readonly slowIntervalMs: number;
+    /** Undefined: `/`, and where the embedded database is. */
+    readonly mountpoints: readonly string[] | undefined;
+    /** Undefined: all but the loopback and those of containers. */
+    readonly devices: readonly string[] | undefined;
+  };
+  readonly health: { readonly weights: HealthWeights };
+  /** The services that are asked, beside source and store. */
+  readonly probes: ProbesConfig;
+  /** The ways to people; undefined when none is configured. */
+  readonly notifications: NotificationsConfig | undefined;
   readonly limits: { readonly seriesPerMetric: number; readonly seriesTotal: number };
   readonly journal: {
     readonly maxRows: number;
@@ -63,6 +85,10 @@ type Read = z.output<typeof configSchema>;
 export interface Resolved {
   readonly sourceUrl: Secret | undefined;
   readonly storeUrl: Secret | undefined;
+  /** Where the file's relative paths begin. */
+  readonly directory: string;
+  /** What the `url_file` of a probe holds, by the probe's name. */
+  readonly probeUrls: ReadonlyMap<string, Secret>;
   /** Absolute path. */
   readonly embedded: string | undefined;
   readonly tracing: TracingConfig;
@@ -88,6 +114,17 @@ export function assemble(read: Read, resolved: Resolved): ValidConfig {
     // Without a source of its own the embedded database is both, and both names must be one object.
     store: source.kind === 'embedded' ? source : store,
     flows: Object.entries(read.flows).map(([name, flow]) => flowOf(name, flow)),
+    thresholds: thresholdValues(read.thresholds),
+    resources: {
+      enabled: read.resources.enabled,
+      intervalMs: read.resources.interval,
+      slowIntervalMs: read.resources.slow_interval,
+      mountpoints: read.resources.mountpoints,
+      devices: read.resources.devices,
+    },
+    health: { weights: read.health.weights },
+    probes: probesOf(read.probes, resolved.directory, resolved.probeUrls),
+    notifications: notificationsOf(read.notifications, resolved.directory),
     limits: { seriesPerMetric: read.limits.series_per_metric, seriesTotal: read.limits.series_total },
     journal: {
       maxRows: read.journal.max_rows,

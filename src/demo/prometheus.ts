@@ -36,6 +36,8 @@ export async function startPrometheus(options: DemoPrometheusOptions): Promise<D
   const config = readFileSync(join(options.bundle, 'prometheus.yml'), 'utf8')
     .replaceAll(BUNDLED_TARGET, options.target)
     .replaceAll(BUNDLED_SELF, `127.0.0.1:${port}`)
+    // The copy lies in another folder, so paths beside the original must become absolute.
+    .replace('- rules/', `- ${join(options.bundle, 'rules')}/`)
     // The demo is looked at for minutes: a scrape every 15 s would show nothing of it.
     .replace(/scrape_interval: \S+/, 'scrape_interval: 5s')
     .replace(/scrape_timeout: \S+/, 'scrape_timeout: 4s')

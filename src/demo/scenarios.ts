@@ -50,7 +50,7 @@ export class ScenarioError extends Error {
 /** A plan for a named fault; without times it starts after 30 s and lasts as long as its alerts need. */
 export function planScenario(
   name: string,
-  times: { readonly startMs?: number; readonly durationMs?: number } = {},
+  times: { readonly startMs?: number | undefined; readonly durationMs?: number | undefined } = {},
 ): Scenario {
   const known = SCENARIOS.find((scenario) => scenario === name);
   if (known === undefined) {

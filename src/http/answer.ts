@@ -12,6 +12,8 @@ export interface FaceRequest {
   readonly query: URLSearchParams;
   /** Aborts when the caller has gone. */
   readonly signal: AbortSignal;
+  /** Reads the body; rejects with an HttpProblem when it is longer than this or no text. */
+  body(limitBytes: number): Promise<string>;
 }
 
 /** What a handler answers. */
@@ -48,7 +50,7 @@ export async function send(req: IncomingMessage, res: ServerResponse, answer: An
   const streamed = body instanceof Readable;
   const length = streamed ? {} : { 'content-length': String(Buffer.byteLength(body)) };
   // An unread request body would otherwise be received to its end, however long, on a kept connection.
-  const close = hasBody(req) ? { connection: 'close' } : {};
+  const close = hasBody(req) && !req.complete ? { connection: 'close' } : {};
   if (res.destroyed) {
     if (streamed) body.destroy();
     return;

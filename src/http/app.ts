@@ -5,6 +5,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import { type FaceRequest, send } from './answer.js';
 import type { HttpDeps } from './deps.js';
 import { HttpProblem, type Problem, problemAnswer } from './problem.js';
+import { readBody } from './request-body.js';
 import { requestFrame } from './request-context.js';
 import { HEALTH_PATHS, type Route, routeTable } from './route.js';
 
@@ -26,9 +27,13 @@ export function createApp(deps: HttpDeps): Express {
   for (const path of new Set(table.map((row) => row.path))) {
     const rows = table.filter((row) => row.path === path);
     const route = app.route(path);
-    for (const row of rows) route.get((req, res) => answer(row, req, res));
+    for (const row of rows) {
+      const handle = (req: Request, res: Response) => answer(row, req, res);
+      if (row.method === 'GET') route.get(handle);
+      else route.post(handle);
+    }
     route.all(() => {
-      throw methodRefused();
+      throw methodRefused(rows);
     });
   }
   app.use(() => {
@@ -49,6 +54,7 @@ async function answer(row: Route, req: Request, res: Response): Promise<void> {
     params: req.params as Readonly<Record<string, string>>,
     query: queryOf(req),
     signal: gone.signal,
+    body: (limitBytes) => readBody(req, limitBytes),
   };
   await send(req, res, await row.handle(request));
 }
@@ -90,15 +96,16 @@ function statusOf(error: unknown): unknown {
   return typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined;
 }
 
-function methodRefused(): HttpProblem {
+function methodRefused(rows: readonly Route[]): HttpProblem {
+  const allowed = rows.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
   const problem: Problem = {
     status: 405,
     title: 'Method Not Allowed',
     code: 'METHOD_NOT_ALLOWED',
     detail: 'this path cannot be used with this method',
-    remedy: 'use GET or HEAD',
+    remedy: `use ${allowed.join(' or ')}`,
   };
-  return new HttpProblem(problem, { allow: 'GET, HEAD' });
+  return new HttpProblem(problem, { allow: allowed.join(', ') });
 }
 
 const NOT_FOUND = new HttpProblem({

@@ -5,6 +5,7 @@ import type { CaptureMode, Flow, LimitSeverity } from '../flows/flow.js';
 import type { Verdict } from '../flows/verdict.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Tracing } from '../telemetry/tracing.js';
+import type { AlertDeps } from './alert-api.js';
 import type { Answer } from './answer.js';
 
 /** One status of a flow as last seen; undefined numbers are not known yet. */
@@ -71,6 +72,10 @@ export interface HttpDeps {
     options: { readonly limit: number; readonly signal: AbortSignal },
   ): Promise<StuckReport>;
   ready(): Readiness;
+  /** What stands behind the routes of alerts. Default: they do not exist. */
+  readonly alerts?: AlertDeps | undefined;
+  /** Text of the runbooks, Markdown, by the alert's name. Default: none. */
+  readonly runbooks?: ReadonlyMap<string, string>;
   readonly buildInfo: { readonly version: string };
   /** Path of the scrape, for instance `/metrics`: letters, digits and `._~-`, in parts that each begin with `/`. */
   readonly telemetryPath: string;

@@ -1,13 +1,15 @@
 /** Owns the table of routes: a path that is not in it does not exist, a method that is not in it is refused. */
 
+import { listDead, listHistory, redriveDead, takeWebhook } from './alert-api.js';
 import { type Answer, type FaceRequest, jsonAnswer, textAnswer } from './answer.js';
 import type { HttpDeps, Readiness } from './deps.js';
 import { listFlows, showFlow, showStuck } from './flow-api.js';
 import { landingPage } from './landing.js';
+import { listRunbooks, showRunbook } from './runbooks.js';
 
 /** One row. `path` is literal but for `:name`, which stands for one part; GET answers HEAD as well. */
 export interface Route {
-  readonly method: 'GET';
+  readonly method: 'GET' | 'POST';
   readonly path: string;
   handle(request: FaceRequest): Answer | Promise<Answer>;
 }
@@ -32,14 +34,32 @@ export function routeTable(deps: HttpDeps): readonly Route[] {
     get('/livez', alive),
     get('/-/ready', ready),
     get('/readyz', ready),
+    get('/runbooks', () => listRunbooks(deps)),
+    get('/runbooks/:alert', (request) => showRunbook(deps, request)),
     get('/api/flows', () => listFlows(deps)),
     get('/api/flows/:flow', (request) => showFlow(deps, request)),
     get('/api/flows/:flow/stuck', (request) => showStuck(deps, request)),
   ];
+  fixed.push(...alertRoutes(deps));
   checkTelemetryPath(deps.telemetryPath, fixed);
   const scrape = get(deps.telemetryPath, (request) => deps.scrape(request.headers));
   if (deps.telemetryPath === '/') return [scrape, ...fixed];
   return [get('/', () => landingAnswer(deps)), scrape, ...fixed];
+}
+
+/** Without a way to people there is nothing to promise, so these paths do not exist. */
+function alertRoutes({ alerts }: HttpDeps): readonly Route[] {
+  if (alerts === undefined) return [];
+  return [
+    { method: 'POST', path: '/api/alerts/webhook', handle: (request) => takeWebhook(alerts, request) },
+    { method: 'GET', path: '/api/alerts/history', handle: (request) => listHistory(alerts, request) },
+    { method: 'GET', path: '/api/notifications/dead', handle: (request) => listDead(alerts, request) },
+    {
+      method: 'POST',
+      path: '/api/notifications/dead/redrive',
+      handle: (request) => redriveDead(alerts, request),
+    },
+  ];
 }
 
 function checkTelemetryPath(path: string, fixed: readonly Route[]): void {

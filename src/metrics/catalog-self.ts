@@ -7,7 +7,8 @@ export const LOOP_DELAY_BUCKETS_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1,
 const STABLE = { stability: 'stable', feature: 'self' } as const;
 
 const METRIC = 'name of a metric in this catalogue';
-const COLLECTOR = 'metric that a host registered with a collector of its own, `process` or `registered`';
+const COLLECTOR =
+  'metric that a host registered with a collector of its own, `process`, `registered`, or `resource_` and what is measured';
 
 export const selfMetrics = {
   eventLoopDelay: {
@@ -30,7 +31,7 @@ export const selfMetrics = {
   },
   collectorSuccess: {
     name: 'flowgauge_collector_success',
-    help: 'Whether a collector answered in this scrape; at 0 its metrics are left out.',
+    help: 'Whether a collector answered, in this scrape or when it last measured; at 0 its metrics are left out.',
     type: 'gauge',
     unit: undefined,
     labels: { collector: COLLECTOR },
@@ -38,7 +39,7 @@ export const selfMetrics = {
   },
   collectorDuration: {
     name: 'flowgauge_collector_duration_seconds',
-    help: 'Time that a collector took in this scrape, in seconds.',
+    help: 'Time that a collector took, in this scrape or when it last measured, in seconds.',
     type: 'gauge',
     unit: 'seconds',
     labels: { collector: COLLECTOR },

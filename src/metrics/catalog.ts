@@ -2,8 +2,12 @@
 import { flowMetrics } from './catalog-flows.js';
 import { httpMetrics } from './catalog-http.js';
 import { jobMetrics } from './catalog-jobs.js';
+import { notificationMetrics } from './catalog-notifications.js';
 import { policyMetrics } from './catalog-policies.js';
+import { probeMetrics } from './catalog-probes.js';
+import { resourceMetrics } from './catalog-resources.js';
 import { selfMetrics } from './catalog-self.js';
+import { thresholdMetrics } from './catalog-thresholds.js';
 import { defineCatalog } from './define.js';
 
 /** All definitions by the names that their instruments have in the program. */
@@ -12,7 +16,11 @@ export const catalog = defineCatalog({
   ...httpMetrics,
   ...policyMetrics,
   ...jobMetrics,
+  ...notificationMetrics,
+  ...probeMetrics,
+  ...resourceMetrics,
   ...selfMetrics,
+  ...thresholdMetrics,
 });
 
 /** The type of the catalogue: keys are the names of the instruments in the program. */

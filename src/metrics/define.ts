@@ -23,6 +23,8 @@ export interface MetricSpec<L extends string = string> {
   readonly labels: Readonly<Record<L, string>>;
   /** Upper bounds of a histogram in its unit, ascending, without +Inf. */
   readonly buckets?: readonly number[];
+  /** `absent`: no series until the first value, because a zero would be read as a measurement. Default `zero`. */
+  readonly starts?: 'zero' | 'absent';
   readonly stability: 'stable' | 'experimental';
   readonly feature: MetricFeature;
 }

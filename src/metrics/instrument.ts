@@ -208,9 +208,9 @@ export abstract class Instrument<L extends string, S extends Series> {
     else this.exemplars.set(slot * this.linesPerSeries + line, text);
   }
 
-  /** Gives a metric without labels its only series, at zero, before anything is recorded. */
+  /** Gives a metric without labels its only series, at zero, before anything is recorded; not where zero would lie. */
   protected createUnlabelled(): void {
-    if (this.labelNames.length === 0) this.insert([]);
+    if (this.labelNames.length === 0 && this.spec.starts !== 'absent') this.insert([]);
   }
 
   protected labelPairs(series: S): [L, string][] {

@@ -31,7 +31,9 @@ export function renderMetricsReference(): string {
 
 function entry(spec: MetricSpec): string[] {
   const labels = Object.entries<string>(spec.labels);
-  const facts = [spec.type, ...(spec.unit === undefined ? [] : [spec.unit]), spec.stability];
+  const unit = spec.unit === undefined ? [] : [spec.unit];
+  const start = spec.starts === 'absent' ? ['absent until measured'] : [];
+  const facts = [spec.type, ...unit, ...start, spec.stability];
   return [
     `### \`${spec.name}\``,
     '',

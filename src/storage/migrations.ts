@@ -2,6 +2,7 @@
 import type postgres from 'postgres';
 import type { Database } from './database.js';
 import { errorCode } from './database-errors.js';
+import { NOTIFICATION_TABLES } from './notification-tables.js';
 
 /** One step. Never edited after a release; a correction is a further step. */
 export interface Migration {
@@ -49,6 +50,7 @@ export const MIGRATIONS: readonly Migration[] = [
          name text primary key, holder text not null, epoch bigint not null, expires_at timestamptz not null) ${HOT}`,
     ],
   },
+  { name: 'alerts and notifications', statements: NOTIFICATION_TABLES },
 ];
 
 /** The store belongs to a newer release, or the schema `flowgauge` is not ours. Nothing was changed. */

@@ -149,6 +149,11 @@ test.concurrent.each([
   [['--replay', 'log.csv', '--speed', 'fast'], 'write for example 100000x, or unlimited'],
   [['--replay', 'log.csv', '--columns', 'item=a,status=b'], 'write item=COLUMN,status=COLUMN,time=COLUMN'],
   [['--replay-restart'], 'name the log with --replay FILE.csv'],
+  [
+    ['--scenario', 'stall', '--scenario-lasts', '90'],
+    '--scenario-lasts is "90", which has no unit. Write 90s for seconds',
+  ],
+  [['--scenario-start', '5s'], 'name it with --scenario'],
 ])('flowgauge demo %j is refused', async (flags, message) => {
   const run = runCli(['demo', '--data', join(tmpdir(), 'flowgauge-never-made'), ...flags]);
   expect(await run.exit).toBe(2);

@@ -24,24 +24,35 @@ export interface PrometheusServer {
   stop(): Promise<void>;
 }
 
-/** Starts Prometheus with one job `flowgauge` that scrapes `target` (`host:port`) every `scrapeIntervalMs`. */
+/**
+ * Starts Prometheus with one job `flowgauge` that scrapes `target` (`host:port`) every `scrapeIntervalMs`. With
+ * `rules`, a pattern of files, it evaluates them and scrapes itself as the job `prometheus`.
+ */
 export async function startPrometheus(options: {
   readonly target: string;
   readonly scrapeIntervalMs?: number;
+  readonly rules?: string;
 }): Promise<PrometheusServer> {
   const directory = mkdtempSync(join(tmpdir(), 'flowgauge-prometheus-'));
   chmodSync(directory, 0o755);
   mkdirSync(join(directory, 'data'));
   const interval = `${options.scrapeIntervalMs ?? 500}ms`;
+  const port = await freePort();
+  const ownJob =
+    options.rules === undefined
+      ? ''
+      : `  - job_name: prometheus
+    static_configs: [{ targets: ["127.0.0.1:${port}"] }]
+rule_files: ["${options.rules}"]
+`;
   writeFileSync(
     join(directory, 'prometheus.yml'),
     `global: { scrape_interval: ${interval}, scrape_timeout: ${interval}, evaluation_interval: ${interval} }
 scrape_configs:
   - job_name: flowgauge
     static_configs: [{ targets: ["${options.target}"] }]
-`,
+${ownJob}`,
   );
-  const port = await freePort();
   const child = startProgram({
     command: 'prometheus',
     args: [

@@ -59,7 +59,7 @@ describe('the registry', () => {
     const metrics = createMetrics();
     expect(await textOf(metrics.registry)).not.toContain('nodejs_eventloop_lag');
     expect(promClient.register.getMetricsAsArray()).toEqual([]);
-    expect(await textOf(createMetrics({ processMetrics: 'omit' }).registry)).not.toContain('process_');
+    expect(await textOf(createMetrics({ processMetrics: 'omit' }).registry)).not.toContain('process_cpu');
   });
 
   it('shares one budget and one cap between all its metrics', async () => {
