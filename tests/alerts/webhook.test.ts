@@ -26,6 +26,18 @@ describe('a notification', () => {
     });
   });
 
+  it('of a group with a very long key is known by its beginning and its hash, and fits an index of PostgreSQL', () => {
+    const keyOf = (groupKey: string) => {
+      const read = readWebhook(body({ groupKey }));
+      return read.ok ? read.batch.groupKey : expect.fail('it should have been read');
+    };
+    const long = '😀'.repeat(5_000);
+    expect(Buffer.byteLength(keyOf(long))).toBeLessThan(2_600);
+    expect(keyOf(long)).toBe(keyOf(long));
+    expect(keyOf(long)).not.toBe(keyOf(`${long}x`));
+    expect(keyOf('x'.repeat(500))).toBe('x'.repeat(500));
+  });
+
   it('with a zone other than UTC, and without the optional fields, is read too', () => {
     const read = readWebhook(
       body(
