@@ -45,6 +45,8 @@ export const QUESTIONS = {
   'breaker:open:ratio_rate5m': 'Which share of the time was a circuit breaker open?',
   'breaker:openings:increase1h': 'How often did it open within an hour?',
   'policy:fallback_stale:ratio_rate10m': 'Which share of the answers came from the fallback?',
+  'limiter:calls:rate5m': 'How many calls a second ask a limiter for a permit?',
+  'limiter:rejected:ratio_rate5m': 'Which share of them is turned away?',
   'channel:notification_attempts:increase1h': 'How many messages did we try to send in the last hour?',
   'channel:notification_success:ratio1h': 'Which share of the attempts succeeded?',
   'channel:notification_delivery_seconds:p95_rate1h':
@@ -58,8 +60,10 @@ export const QUESTIONS = {
   'instance:process_memory_growth:ratio3h': 'And as a share of what it had?',
   'instance:event_loop_delay_seconds:p99_rate5m': 'How late does the event loop run at worst, but for 1 %?',
   'instance:heap_utilization:ratio': 'How full is the JavaScript heap?',
+  'instance:file_descriptors:ratio': 'Which share of the files it may hold open does a process hold?',
   'probe:duration_seconds:mean_rate10m': 'How long does a probe take?',
   'probe:postgres_connections:ratio': 'Which share of the connections of a server is taken?',
+  'probe:redis_memory:ratio': 'How full is the memory of a Redis?',
   'probe:redis_hits:ratio_rate10m': 'Which share of the look-ups does Redis answer from memory?',
   'slo:budget:ratio': 'Which share of the events may be bad?',
   'flow_status_le:limit:info': 'Which bucket of the stays ends at the limit of the status?',
@@ -68,6 +72,7 @@ for (const window of ['5m', '30m', '1h', '2h', '6h', '1d']) {
   QUESTIONS[`slo:events:increase${window}`] = `How many events of an objective were there within ${window}?`;
   QUESTIONS[`slo:bad:ratio_rate${window}`] = `Which share of them was bad?`;
 }
+for (const window of ['5m', '1h']) QUESTIONS[`slo:bad:increase${window}`] = 'How many of them were bad?';
 
 /** The recorded series in the order of the files, each once, with its file. */
 export function recordedSeries() {

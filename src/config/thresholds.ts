@@ -72,6 +72,13 @@ export const THRESHOLDS = [
     defaults: { warning: 0.8, critical: 0.95 },
   },
   {
+    name: 'file_descriptors_ratio',
+    meaning: 'Share of the files and sockets a process may hold open that it does hold.',
+    bounds: RATIO,
+    side: 'above',
+    defaults: { warning: 0.7, critical: 0.9 },
+  },
+  {
     name: 'memory_growth_ratio',
     meaning: 'Growth of the resident memory of a process within 3 hours, as a share of what it had.',
     bounds: [0.01, 100],
@@ -157,6 +164,13 @@ export const THRESHOLDS = [
     defaults: { warning: 0.1, error: 0.5 },
   },
   {
+    name: 'limiter_rejected_ratio',
+    meaning: 'Share of the calls that a limiter turned away, over 5 minutes.',
+    bounds: RATIO,
+    side: 'above',
+    defaults: { warning: 0.05, error: 0.5 },
+  },
+  {
     name: 'probe_duration_seconds',
     meaning: 'Mean time of a probe that succeeds, over 10 minutes.',
     bounds: [0.001, 3600],
@@ -183,6 +197,14 @@ export const THRESHOLDS = [
     bounds: [1, 604_800],
     side: 'above',
     defaults: { warning: 600, error: 3600 },
+  },
+  {
+    name: 'redis_memory_ratio',
+    meaning:
+      'Share of its `maxmemory` that a Redis uses; switch it off for a cache that is meant to be full.',
+    bounds: RATIO,
+    side: 'above',
+    defaults: { warning: 0.85, error: 0.95 },
   },
   {
     name: 'notification_age_seconds',

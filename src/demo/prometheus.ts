@@ -1,13 +1,14 @@
 /** Owns the Prometheus that the demo starts when one is installed, wired to the bundled configuration. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 
 /** The target that the bundled configuration names; another listen address is put in its place. */
 const BUNDLED_TARGET = '127.0.0.1:9877';
 const BUNDLED_SELF = '127.0.0.1:9090';
 const DEFAULT_PORT = 9090;
+const CONNECT_PATIENCE_MS = 1_000;
 
 export interface DemoPrometheus {
   readonly url: string;
@@ -33,7 +34,8 @@ export async function startPrometheus(options: DemoPrometheusOptions): Promise<D
   const port = (await isFree(DEFAULT_PORT)) ? DEFAULT_PORT : await freePort();
   mkdirSync(join(options.directory, 'data'), { recursive: true });
   const file = join(options.directory, 'prometheus.yml');
-  const config = readFileSync(join(options.bundle, 'prometheus.yml'), 'utf8')
+  const bundled = readFileSync(join(options.bundle, 'prometheus.yml'), 'utf8');
+  const config = ((await hasAlertmanager(bundled)) ? bundled : withoutAlertmanager(bundled))
     .replaceAll(BUNDLED_TARGET, options.target)
     .replaceAll(BUNDLED_SELF, `127.0.0.1:${port}`)
     // The copy lies in another folder, so paths beside the original must become absolute.
@@ -64,6 +66,44 @@ export async function startPrometheus(options: DemoPrometheusOptions): Promise<D
   });
   if (failed) return undefined;
   return { url: `http://127.0.0.1:${port}`, stop: () => endChild(child) };
+}
+
+/** Whether something listens where the configuration expects Alertmanager. */
+function hasAlertmanager(config: string): Promise<boolean> {
+  const [, host, port] =
+    /^ {2}alertmanagers:\n(?: {4}.*\n)*? .*targets: \["([^":]+):(\d+)"/m.exec(config) ?? [];
+  if (host === undefined) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const socket = connect({ host, port: Number(port), timeout: CONNECT_PATIENCE_MS });
+    const end = (listens: boolean) => {
+      socket.destroy();
+      resolve(listens);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+    socket.once('timeout', () => end(false));
+  });
+}
+
+/**
+ * The configuration for a machine without Alertmanager: alerts go nowhere, and that is no alarm. Someone who takes a first
+ * look is not to be told that the alerting is broken.
+ */
+export function withoutAlertmanager(config: string): string {
+  return (
+    config
+      .replace(/^ {2}alertmanagers:\n(?: {4}.*\n)+/m, '')
+      .replace(/^ {2}- job_name: alertmanager\n(?: {4}.*\n|\n)*/m, '')
+      // Prometheus itself says that it knows none, and AlertmanagerNotConnected would believe it.
+      .replace(
+        /^ {2}- job_name: prometheus\n/m,
+        `$&    metric_relabel_configs:
+      - source_labels: [__name__]
+        regex: prometheus_notifications_alertmanagers_discovered
+        action: drop
+`,
+      )
+  );
 }
 
 function findBinary(name: string, searchPath: string): string | undefined {

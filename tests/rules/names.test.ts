@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { severitiesOf, THRESHOLDS } from '../../src/config/thresholds.js';
 import { catalog } from '../../src/metrics/catalog.js';
 import type { MetricSpec } from '../../src/metrics/define.js';
-import { type Names, namesOf } from './promql-names.js';
-import { readRules } from './rule-files.js';
+import { type Names, namesOf, PromqlSyntaxError } from './promql-names.js';
+import { type Rule, readRules } from './rule-files.js';
 
 /** Metrics of others with the labels that we use; `undefined` where any label may come. */
 const FOREIGN: Readonly<Record<string, readonly string[] | undefined>> = {
@@ -12,6 +12,8 @@ const FOREIGN: Readonly<Record<string, readonly string[] | undefined>> = {
   up: [],
   // Printed by prom-client.
   process_resident_memory_bytes: [],
+  process_open_fds: [],
+  process_max_fds: [],
   // Of Prometheus and Alertmanager.
   prometheus_rule_evaluation_failures_total: ['rule_group'],
   prometheus_notifications_alertmanagers_discovered: [],
@@ -53,22 +55,39 @@ function labelsOf({ selectors, made }: Names): ReadonlySet<string> | undefined {
   return new Set([...made, ...sets.flatMap((set) => [...(set ?? [])])]);
 }
 
+/** The expressions of a rule: its own, and those that its texts ask by `query`. */
+function expressionsOf(rule: Rule): readonly string[] {
+  const texts = [...Object.values(rule.labels), ...Object.values(rule.annotations)].join('\n');
+  const asked = [...texts.matchAll(/\bquery\s+(?:"((?:[^"\\]|\\.)*)"|`([^`]*)`)/g)];
+  return [rule.expr, ...asked.map(([, quoted = '', raw]) => raw ?? quoted.replaceAll(/\\(.)/g, '$1'))];
+}
+
+/** Metrics and labels of an expression that nothing has, each with its place; throws when it does not parse. */
+function strangersOf(expression: string): readonly string[] {
+  const { selectors, lists } = namesOf(expression);
+  const strange = selectors.flatMap(({ metric, matchers }) => {
+    if (!known.has(metric)) return [`metric ${metric}`];
+    const has = known.get(metric);
+    return matchers.flatMap(({ label }) => (has && !has.has(label) ? [`label ${label} of ${metric}`] : []));
+  });
+  for (const { labels, of } of lists) {
+    for (const part of of) {
+      const names = namesOf(part);
+      const has = labelsOf(names);
+      // A number has no labels, and joins nothing.
+      if (has === undefined || names.selectors.length === 0) continue;
+      strange.push(...labels.filter((label) => !has.has(label)).map((label) => `label ${label} of ${part}`));
+    }
+  }
+  return strange;
+}
+
 describe.each(rules)('$kind $name', (rule) => {
   const names = namesOf(rule.expr);
   const labels = labelsOf(names);
 
   it('reads metrics that exist, by labels that they have', () => {
-    for (const { metric, matchers } of names.selectors) {
-      expect(known.has(metric), `${metric} is in no catalogue`).toBe(true);
-      const has = known.get(metric);
-      if (has === undefined) continue;
-      for (const { label } of matchers) expect([...has], `${metric} has no label ${label}`).toContain(label);
-    }
-    if (labels === undefined) return;
-    for (const label of names.grouped) {
-      const isMade = label === 'slo' || labels.has(label);
-      expect(isMade, `no metric of the expression has the label ${label}`).toBe(true);
-    }
+    expect(expressionsOf(rule).flatMap(strangersOf)).toEqual([]);
   });
 
   it('names in its texts only labels of its expression', () => {
@@ -100,12 +119,33 @@ it('uses every threshold of the configuration in some rule', () => {
   );
 });
 
+it.each([
+  ['api:requsts:rate5m > 1', 'metric api:requsts:rate5m'],
+  ['flow_items{flw="tokens"}', 'label flw of flow_items'],
+  ['sum by (flow, sttus) (flow_items)', 'label sttus of sum by (flow, sttus) (flow_items)'],
+  ['flow_items > on (flow, api) flow_oldest_item_timestamp_seconds', 'label api of flow_items'],
+  ['health_score < on (job) group_right (flow) flow_items', 'label flow of health_score'],
+  ['health_score < on (job) group_left (severity) health_score', 'label severity of health_score'],
+])('finds what is strange in %s', (expression, stranger) => {
+  expect(strangersOf(expression)).toContain(stranger);
+});
+
+it.each(['sum by (a (x)', 'rate(x[5m]', 'a and', 'x{a="b"', 'x[5q]', 'rat(x[5m])'])(
+  'refuses %s',
+  (expression) => {
+    expect(() => namesOf(expression)).toThrow(PromqlSyntaxError);
+  },
+);
+
+it('reads the expressions that a text asks', () => {
+  const rule = { ...rules[0]!, annotations: { summary: '{{ query "up{job=\\"a\\"}" | first | value }}' } };
+  expect(expressionsOf(rule).slice(1)).toEqual(['up{job="a"}']);
+});
+
 it('finds the names of an expression', () => {
-  expect(
-    namesOf(
-      'sum by (a) (rate(x_total{b="{,}",c=~"d"}[5m])) > on (e) group_left (f) y offset 1h and time() > 3',
-    ),
-  ).toEqual({
+  const expression =
+    'sum by (a) (rate(x_total{b="{,}",c=~"d"}[5m])) > on (e) group_left (f) y offset 1h and time() > 3';
+  expect(namesOf(expression)).toEqual({
     selectors: [
       {
         metric: 'x_total',
@@ -117,7 +157,15 @@ it('finds the names of an expression', () => {
       },
       { metric: 'y', matchers: [], text: 'y' },
     ],
-    grouped: ['a', 'e', 'f'],
+    lists: [
+      { labels: ['a'], of: ['sum by (a) (rate(x_total{b="{,}",c=~"d"}[5m]))'] },
+      { labels: ['e'], of: ['sum by (a) (rate(x_total{b="{,}",c=~"d"}[5m]))', 'y'] },
+      { labels: ['f'], of: ['y'] },
+    ],
     made: [],
   });
+  expect(namesOf('label_replace(count_values by (a) ("n", x), "m", "$1", "a", "b")').made).toEqual([
+    'm',
+    'n',
+  ]);
 });

@@ -1,4 +1,6 @@
-/** Owns finding the metrics and labels that a PromQL expression speaks of, by its tokens. */
+/** Owns finding the metrics and labels that a PromQL expression speaks of, in the syntax tree of Prometheus' own editor. */
+import type { SyntaxNode, Tree } from '@lezer/common';
+import { parser } from '@prometheus-io/lezer-promql';
 
 /** One place where a metric is read. */
 export interface Selector {
@@ -8,76 +10,78 @@ export interface Selector {
   readonly text: string;
 }
 
+/** A list of labels of `by`, `without`, `on`, `ignoring`, `group_left` or `group_right`. */
+export interface LabelList {
+  readonly labels: readonly string[];
+  /** The expressions that must have these labels: what is aggregated, both sides of an operation, or its side of one. */
+  readonly of: readonly string[];
+}
+
 export interface Names {
   readonly selectors: readonly Selector[];
-  /** Labels of `by`, `on`, `without`, `ignoring`, `group_left` and `group_right`. */
-  readonly grouped: readonly string[];
-  /** Labels that label_replace and count_values make. */
+  readonly lists: readonly LabelList[];
+  /** Labels that label_replace, label_join and count_values make. */
   readonly made: readonly string[];
 }
 
-const TOKEN =
-  /\s+|#[^\n]*|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[a-zA-Z_][\w:]*|(?:\d+(?:ms|[smhdwy]))+|\d[\d.e]*|=~|!~|!=|==|<=|>=|[-+*/%^(){}[\],=<>:@.]/gy;
-const LISTS = new Set(['by', 'on', 'without', 'ignoring', 'group_left', 'group_right']);
-const WORDS = new Set([...LISTS, 'and', 'or', 'unless', 'bool', 'offset']);
+/** The expression has an error; the message shows the text from there on. */
+export class PromqlSyntaxError extends Error {
+  readonly code = 'PROMQL_SYNTAX';
+}
 
-/** Throws when a character is part of no token. */
+/** Throws PromqlSyntaxError. */
 export function namesOf(expression: string): Names {
-  const tokens = tokensOf(expression);
-  const [selectors, grouped, made]: [Selector[], string[], string[]] = [[], [], []];
-  for (let at = 0; at < tokens.length; at += 1) {
-    const token = tokens[at] ?? '';
-    if (LISTS.has(token)) {
-      while (tokens[++at] !== ')') if (/^\w/.test(tokens[at] ?? '')) grouped.push(tokens[at] ?? '');
-    } else if (token === 'label_replace' || token === 'count_values') {
-      made.push(...madeBy(tokens, at));
-    } else if (isMetric(tokens, at)) {
-      const end = tokens[at + 1] === '{' ? tokens.indexOf('}', at) : at;
-      selectors.push(selectorOf(tokens.slice(at, end + 1)));
-      at = end;
-    }
-  }
-  return { selectors, grouped, made };
+  const tree = parser.parse(expression) as unknown as Tree;
+  const text = ({ from, to }: { from: number; to: number }) => expression.slice(from, to);
+  const [selectors, lists, made]: [Selector[], LabelList[], string[]] = [[], [], []];
+  tree.iterate({
+    enter: ({ node }) => {
+      if (node.type.isError)
+        throw new PromqlSyntaxError(`no PromQL from "${expression.slice(node.from)}" on`);
+      if (node.name === 'VectorSelector') selectors.push(selectorOf(node, text));
+      if (node.name === 'GroupingLabels') lists.push(listOf(node, text));
+      if (node.name === 'FunctionCall' || node.name === 'AggregateExpr') made.push(...madeBy(node, text));
+    },
+  });
+  return { selectors, lists, made };
 }
 
-function tokensOf(expression: string): string[] {
-  const tokens: string[] = [];
-  TOKEN.lastIndex = 0;
-  while (TOKEN.lastIndex < expression.length) {
-    const start = TOKEN.lastIndex;
-    const found = TOKEN.exec(expression);
-    if (found === null) throw new Error(`no token at "${expression.slice(start, start + 20)}"`);
-    if (!/^[\s#]/.test(found[0])) tokens.push(found[0]);
-  }
-  return tokens;
+type TextOf = (node: SyntaxNode) => string;
+
+function listOf(node: SyntaxNode, text: TextOf): LabelList {
+  const labels = node.getChildren('LabelName').map(text);
+  const around = node.parent?.parent;
+  if (around?.name === 'AggregateExpr') return { labels, of: [text(around)] };
+  const [left, right] = [around?.firstChild, around?.lastChild];
+  if (around?.name !== 'BinaryExpr' || !left || !right)
+    throw new PromqlSyntaxError(`labels of nothing: ${text(node)}`);
+  const before = node.prevSibling?.name;
+  // What group_left brings comes from the right side, which has one sample for many of the left.
+  if (before === 'GroupLeft') return { labels, of: [text(right)] };
+  if (before === 'GroupRight') return { labels, of: [text(left)] };
+  return { labels, of: [text(left), text(right)] };
 }
 
-function isMetric(tokens: readonly string[], at: number): boolean {
-  const token = tokens[at] ?? '';
-  if (!/^[a-zA-Z_]/.test(token) || WORDS.has(token)) return false;
-  const next = tokens[at + 1] ?? '';
-  // A name before a bracket is a function, and one before by or without an aggregation.
-  return next !== '(' && next !== 'by' && next !== 'without';
+function selectorOf(node: SyntaxNode, text: TextOf): Selector {
+  const name = node.getChild('Identifier');
+  if (name === null) throw new PromqlSyntaxError(`a selector without a metric: ${text(node)}`);
+  const matchers = (node.getChild('LabelMatchers')?.getChildren('UnquotedLabelMatcher') ?? []).map(
+    (matcher) => {
+      const [label = '', op = '', value = ''] = ['LabelName', 'MatchOp', 'StringLiteral'].map((kind) => {
+        const part = matcher.getChild(kind);
+        if (part === null) throw new PromqlSyntaxError(`a matcher without ${kind}: ${text(node)}`);
+        return text(part);
+      });
+      return { label, op, value: value.slice(1, -1) };
+    },
+  );
+  return { metric: text(name), matchers, text: text(node) };
 }
 
-/** The first argument that is text: the new label's name of both functions. */
-function madeBy(tokens: readonly string[], at: number): string[] {
-  let depth = 0;
-  for (let i = at + 1; i < tokens.length; i += 1) {
-    const token = tokens[i] ?? '';
-    if (token === '(') depth += 1;
-    if (token === ')') depth -= 1;
-    const isArgument = tokens[i - 1] === ',' || tokens[i - 1] === '(';
-    if (depth === 1 && isArgument && token.startsWith('"')) return [token.slice(1, -1)];
-  }
-  return [];
-}
-
-function selectorOf(tokens: readonly string[]): Selector {
-  const matchers = [];
-  for (let at = 2; at + 2 < tokens.length; at += 4) {
-    const [label, op, value] = tokens.slice(at, at + 3) as [string, string, string];
-    matchers.push({ label, op, value: value.slice(1, -1) });
-  }
-  return { metric: tokens[0] ?? '', matchers, text: tokens.join('') };
+/** The first argument that is text: the name of the new label in all three functions. */
+function madeBy(node: SyntaxNode, text: TextOf): string[] {
+  const called = node.getChild('FunctionIdentifier') ?? node.getChild('AggregateOp');
+  if (called === null || !['label_replace', 'label_join', 'count_values'].includes(text(called))) return [];
+  const name = node.getChild('FunctionCallBody')?.getChild('StringLiteral');
+  return name === null || name === undefined ? [] : [text(name).slice(1, -1)];
 }

@@ -54,10 +54,41 @@ export function readRules(): readonly Rule[] {
   });
 }
 
+/** One alert as a case expects it, with the texts that people read. */
+export interface ExpectedAlert {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+interface RawCase {
+  name: string;
+  alert_rule_test?: {
+    alertname: string;
+    exp_alerts?: { exp_labels?: Record<string, string>; exp_annotations?: Record<string, string> }[];
+  }[];
+}
+
+function readCases(): readonly RawCase[] {
+  return readdirSync(casesFolder).flatMap(
+    (file) => (parse(readFileSync(join(casesFolder, file), 'utf8')) as { tests: RawCase[] }).tests,
+  );
+}
+
 /** The names of all cases of promtool: `FlowStalled: fires, resolves`. */
 export function readCaseNames(): readonly string[] {
-  return readdirSync(casesFolder).flatMap((file) => {
-    const { tests } = parse(readFileSync(join(casesFolder, file), 'utf8')) as { tests: { name: string }[] };
-    return tests.map(({ name }) => name);
-  });
+  return readCases().map(({ name }) => name);
+}
+
+/** Every alert whose labels and texts some case expects word for word. promtool proves that they come out so. */
+export function readExpectedAlerts(): readonly ExpectedAlert[] {
+  return readCases()
+    .flatMap(({ alert_rule_test = [] }) => alert_rule_test)
+    .flatMap(({ alertname, exp_alerts = [] }) =>
+      exp_alerts.map(({ exp_labels = {}, exp_annotations = {} }) => ({
+        name: alertname,
+        labels: exp_labels,
+        annotations: exp_annotations,
+      })),
+    );
 }
