@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { defaulted, flag, oneOf, optional, refuseTo, text, whenMap } from './fields.js';
 import { isLoopback, parseListenAddress } from './listen-address.js';
+import { bad, good } from './problem.js';
 import { parseExternalUrl, parseTelemetryPath } from './web-paths.js';
 
 /** From the most talkative to the most silent. */
@@ -57,14 +58,46 @@ export const webSchema = z
       },
       flag(),
     ),
+    config_file: optional(
+      {
+        meaning:
+          'The web configuration file: TLS, users, tokens, roles and limits, with the keys of Prometheus’ exporters. Read again when it changes.',
+        example: '/etc/flowgauge/web.yml',
+        env: 'FLOWGAUGE_WEB_CONFIG_FILE',
+        flag: 'web.config.file',
+        placeholder: 'FILE',
+      },
+      text((value) => (value === '' ? bad('is empty', 'Name a file, or remove the key') : good(value))),
+    ),
+    enable_admin_api: defaulted(
+      {
+        meaning:
+          'Whether the routes exist that change something: /admin and /-/reload. Needs credentials with the role admin.',
+        example: 'true',
+        bounds: 'true or false',
+        default: 'false',
+        env: 'FLOWGAUGE_WEB_ENABLE_ADMIN_API',
+        flag: 'web.enable-admin-api',
+        placeholder: 'BOOL',
+      },
+      flag(),
+    ),
   })
   .superRefine((value, context) => {
     const host = (value.listen_address as { host?: unknown } | undefined)?.host;
+    if (value.enable_admin_api === true && value.config_file === undefined)
+      refuseTo(context)(
+        ['enable_admin_api'],
+        'opens routes for which nobody has credentials',
+        'Name a web.config_file with a user or token of the role admin',
+      );
     if (typeof host !== 'string' || isLoopback(host) || value.allow_anonymous_remote !== false) return;
+    // Whether that file asks for credentials is looked at when it is read.
+    if (value.config_file !== undefined) return;
     refuseTo(context)(
       ['listen_address'],
       'can be reached from other machines, and no credentials protect it',
-      'Listen on 127.0.0.1, or set web.allow_anonymous_remote: true when the network itself is closed',
+      'Listen on 127.0.0.1, name a web.config_file with users or tokens, or set web.allow_anonymous_remote: true when the network itself is closed',
     );
   }, whenMap);
 

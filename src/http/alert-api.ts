@@ -10,7 +10,8 @@ import { badField, HttpProblem } from './problem.js';
 
 /** Bytes of one notification of Alertmanager. */
 export const WEBHOOK_BYTES = 1_048_576;
-const REDRIVE_BYTES = 65_536;
+/** Bytes of one request to redrive. */
+export const REDRIVE_BYTES = 65_536;
 const DEFAULT_DEADLINE_MS = 5_000;
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1_000;
@@ -36,7 +37,6 @@ export interface AlertDeps {
 
 /** `POST /api/alerts/webhook`: 200 once everything is stored, 503 when it cannot be, so that Alertmanager keeps the duty. */
 export async function takeWebhook(deps: AlertDeps, request: FaceRequest): Promise<Answer> {
-  requireIngest(deps, request);
   const read = readWebhook(await request.body(WEBHOOK_BYTES));
   if (!read.ok) {
     deps.logger.warn('a notification was refused', { ...read.fault });
@@ -76,7 +76,6 @@ export async function listDead(deps: AlertDeps, request: FaceRequest): Promise<A
 
 /** `POST /api/notifications/dead/redrive` with `{"ids": [1], "reason": "…", "since": "…", "until": "…"}`; what is not dead stays as it is. */
 export async function redriveDead(deps: AlertDeps, request: FaceRequest): Promise<Answer> {
-  requireIngest(deps, request);
   // A page in a browser can send a form to loopback, but not this type without asking first.
   const type = request.headers['content-type'] ?? '';
   if (!/^application\/json\b/i.test(type)) throw badField('content-type', type, 'application/json');
@@ -126,20 +125,6 @@ function limitOf(text: string | null): number {
   const limit = /^[0-9]{1,4}$/.test(text) ? Number(text) : 0;
   if (limit >= 1 && limit <= MAX_LIMIT) return limit;
   throw badField('limit', text, `one whole number from 1 to ${MAX_LIMIT}`);
-}
-
-function requireIngest(deps: AlertDeps, request: FaceRequest): void {
-  if (deps.mayIngest(request.headers.authorization)) return;
-  throw new HttpProblem(
-    {
-      status: 401,
-      title: 'Unauthorized',
-      code: 'TOKEN_REFUSED',
-      detail: 'the bearer token is missing or not the one of notifications.webhook_token_file',
-      remedy: "name the same file in Alertmanager's http_config.authorization.credentials_file",
-    },
-    { 'www-authenticate': 'Bearer' },
-  );
 }
 
 /** A 503 tells Alertmanager to send the alerts again; 429 or 4xx would make it drop them. */

@@ -3,10 +3,15 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { Caller } from '../access/access.js';
 
 /** What a handler may look at. */
 export interface FaceRequest {
   readonly headers: IncomingHttpHeaders;
+  /** Who asks; the route's role was checked before. */
+  readonly caller: Caller;
+  /** Address of the other side of the socket. */
+  readonly remote: string;
   /** Parts of the path, decoded. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;

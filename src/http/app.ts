@@ -2,12 +2,14 @@
 
 import type { IncomingMessage } from 'node:http';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
-import { type FaceRequest, send } from './answer.js';
+import { type Answer, type FaceRequest, send } from './answer.js';
 import type { HttpDeps } from './deps.js';
+import { type Gate, openGate } from './gate.js';
 import { HttpProblem, type Problem, problemAnswer } from './problem.js';
 import { readBody } from './request-body.js';
 import { requestFrame } from './request-context.js';
-import { HEALTH_PATHS, type Route, routeTable } from './route.js';
+import { HEALTH_PATHS, type Route } from './route.js';
+import { routeTable } from './route-table.js';
 
 /** The face of the exporter. Throws RouteError when the telemetry path cannot be served. */
 export function createApp(deps: HttpDeps): Express {
@@ -24,11 +26,12 @@ export function createApp(deps: HttpDeps): Express {
   // Behind the frame, so that a slow request leads to its trace.
   if (deps.instrument !== undefined) app.use(deps.instrument);
   const table = routeTable(deps);
+  const gate = openGate(deps);
   for (const path of new Set(table.map((row) => row.path))) {
     const rows = table.filter((row) => row.path === path);
     const route = app.route(path);
     for (const row of rows) {
-      const handle = (req: Request, res: Response) => answer(row, req, res);
+      const handle = (req: Request, res: Response) => answer(deps, gate, row, req, res);
       if (row.method === 'GET') route.get(handle);
       else route.post(handle);
     }
@@ -46,17 +49,26 @@ export function createApp(deps: HttpDeps): Express {
   return app;
 }
 
-async function answer(row: Route, req: Request, res: Response): Promise<void> {
+async function answer(deps: HttpDeps, gate: Gate, row: Route, req: Request, res: Response): Promise<void> {
+  const caller = await gate.admit(row, req);
   const gone = new AbortController();
   res.once('close', () => gone.abort());
   const request: FaceRequest = {
     headers: req.headers,
+    caller,
+    remote: req.socket.remoteAddress ?? '',
     params: req.params as Readonly<Record<string, string>>,
     query: queryOf(req),
     signal: gone.signal,
     body: (limitBytes) => readBody(req, limitBytes),
   };
-  await send(req, res, await row.handle(request));
+  await reply(deps, req, res, await row.handle(deps, request));
+}
+
+/** The operator's headers come last: a stricter policy of theirs must win over ours. */
+function reply({ extraHeaders }: HttpDeps, req: Request, res: Response, answer: Answer): Promise<void> {
+  if (extraHeaders === undefined) return send(req, res, answer);
+  return send(req, res, { ...answer, headers: { ...answer.headers, ...extraHeaders() } });
 }
 
 /** Read from the raw target: Express' parsed query has arrays in it, and a new meaning with each major version. */
@@ -74,16 +86,16 @@ async function answerError(deps: HttpDeps, error: unknown, req: Request, res: Re
     return;
   }
   if (error instanceof HttpProblem) {
-    await send(req, res, problemAnswer(error.problem, error.headers));
+    await reply(deps, req, res, problemAnswer(error.problem, error.headers));
     return;
   }
   if (error instanceof URIError || statusOf(error) === 400) {
-    await send(req, res, problemAnswer(BAD_ESCAPE));
+    await reply(deps, req, res, problemAnswer(BAD_ESCAPE));
     return;
   }
   const requestId = String(res.getHeader('x-request-id'));
   deps.logger.error('request failed', { request_id: requestId, path: req.path, err: error });
-  await send(req, res, problemAnswer({ ...INTERNAL, request_id: requestId }));
+  await reply(deps, req, res, problemAnswer({ ...INTERNAL, request_id: requestId }));
 }
 
 /** A client that hangs up is its own affair, and must not be able to fill our log. */

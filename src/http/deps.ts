@@ -1,10 +1,12 @@
 /** Owns what the HTTP face is handed: the functions behind its routes and the shapes that they answer with. */
 
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { Access } from '../access/access.js';
 import type { CaptureMode, Flow, LimitSeverity } from '../flows/flow.js';
 import type { Verdict } from '../flows/verdict.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Tracing } from '../telemetry/tracing.js';
+import type { AdminDeps } from './admin-api.js';
 import type { AlertDeps } from './alert-api.js';
 import type { Answer } from './answer.js';
 
@@ -74,6 +76,16 @@ export interface HttpDeps {
   ready(): Readiness;
   /** What stands behind the routes of alerts. Default: they do not exist. */
   readonly alerts?: AlertDeps | undefined;
+  /** What stands behind the routes of administration. Default: they do not exist. */
+  readonly admin?: AdminDeps | undefined;
+  /** Who may come in. Default: everybody may read, and alerts are taken as `alerts` says. */
+  readonly access?: Access;
+  /** Counts a refusal. Default: nothing. */
+  readonly onRefusal?: (reason: string) => void;
+  /** Whether the header `Host` names this exporter. Default: any name does. */
+  readonly isOwnHost?: (host: string) => boolean;
+  /** Headers of every answer, as the operator wants them. Default: none. */
+  readonly extraHeaders?: () => Readonly<Record<string, string>>;
   /** Text of the runbooks, Markdown, by the alert's name. Default: none. */
   readonly runbooks?: ReadonlyMap<string, string>;
   readonly buildInfo: { readonly version: string };

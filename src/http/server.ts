@@ -1,7 +1,9 @@
 /** Owns the listening socket: bounds against slow and many clients, and an end that waits for answers, not for talkers. */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { type ServerTls, takeTls, tlsOptionsOf } from './server-tls.js';
 
 /** Where to listen and how much to bear. */
 export interface ListenOptions {
@@ -15,6 +17,8 @@ export interface ListenOptions {
   readonly headersTimeoutMs?: number;
   /** Milliseconds that a socket may stand still, in either direction. Default 60,000. */
   readonly idleSocketMs?: number;
+  /** How to speak TLS. Default: not at all. */
+  readonly tls?: ServerTls | undefined;
   /** Told of trouble that has no request, such as no file descriptor left for a new connection. */
   readonly onError?: (error: Error) => void;
 }
@@ -25,6 +29,8 @@ export interface Listening {
   readonly url: string;
   /** The bound address and port, for instance `127.0.0.1:9877`. */
   readonly address: string;
+  /** Uses another certificate from the next connection on; without effect on a server that speaks no TLS. */
+  renewTls(tls: ServerTls): void;
   /** Takes no new connection, waits for begun answers up to the deadline, then cuts what is left. Repeatable. */
   close(deadlineMs: number): Promise<void>;
 }
@@ -55,13 +61,19 @@ export async function listen(handler: Handler, options: ListenOptions): Promise<
       'ADDRESS_INVALID',
       'the listen address has no host: write 127.0.0.1 for this machine only',
     );
-  const server = createServer({
+  const { tls } = options;
+  const bounds = {
     maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: headersTimeoutMs,
     requestTimeout: 3 * headersTimeoutMs,
     connectionsCheckingInterval: Math.min(1_000, headersTimeoutMs),
     keepAliveTimeout: KEEP_ALIVE_MS,
-  });
+  };
+  const server =
+    tls === undefined
+      ? createServer(bounds)
+      : createTlsServer({ ...bounds, ...tlsOptionsOf(tls), handshakeTimeout: headersTimeoutMs });
+  const renewTls = tls === undefined ? () => {} : takeTls(server as TlsServer, tls);
   server.maxConnections = options.maxConnections ?? 2_000;
   // Frees a socket whose client has stopped reading; the timeouts above only watch what comes in.
   server.timeout = options.idleSocketMs ?? 60_000;
@@ -76,7 +88,8 @@ export async function listen(handler: Handler, options: ListenOptions): Promise<
   let closed: Promise<void> | undefined;
   return {
     address,
-    url: `http://${reachable(bound.address)}:${bound.port}`,
+    url: `${tls === undefined ? 'http' : 'https'}://${reachable(bound.address)}:${bound.port}`,
+    renewTls,
     close(deadlineMs) {
       closed ??= closeServer(server, answers, deadlineMs);
       return closed;

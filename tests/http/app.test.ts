@@ -2,7 +2,7 @@
 
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { routeTable } from '../../src/http/route.js';
+import { routeTable } from '../../src/http/route-table.js';
 import { startFace } from './face.js';
 
 describe('health', () => {

@@ -1,0 +1,131 @@
+/** Owns the HTTP of administration: a reason for each call, one effect per idempotency key, and a record of all of them. */
+import { type Answer, type FaceRequest, jsonAnswer } from './answer.js';
+import { badField, HttpProblem, type Problem } from './problem.js';
+
+/** Bytes of one request. */
+export const ADMIN_BYTES = 16_384;
+const LONGEST_REASON = 500;
+
+/** A call that may be carried out. */
+export interface AdminCall {
+  readonly caller: string;
+  readonly remote: string;
+  readonly method: string;
+  readonly route: string;
+  readonly reason: string;
+  readonly key: string | undefined;
+  /** The body as it came: with the same key it must be the same. */
+  readonly request: string;
+}
+
+/** What became of a call; `repeated` is the answer of an earlier one with the same key. */
+export type AdminOutcome =
+  | { readonly kind: 'done' | 'repeated'; readonly answer: unknown }
+  | { readonly kind: 'key in use' | 'key of another request' | 'no record' };
+
+/** A call that was turned away at the gate. */
+export type DeniedCall = Pick<AdminCall, 'caller' | 'remote' | 'method' | 'route'> & {
+  readonly refusal: string;
+};
+
+/** What stands behind the routes of administration. */
+export interface AdminDeps {
+  /** Writes the record, does the work once, and keeps its answer. */
+  perform(call: AdminCall, work: () => unknown): Promise<AdminOutcome>;
+  /** Writes down a call that was turned away; bounded, never rejects, waited for by nobody. */
+  denied(call: DeniedCall): void;
+  /** Closes one circuit breaker, or all; answers the names, or undefined when there is none of this name. */
+  resetBreakers(name: string | undefined): readonly string[] | undefined;
+  /** Reads the web configuration file again. */
+  reload(): { readonly kind: string; readonly message?: string };
+}
+
+/** `POST /admin/circuit-breaker/reset` with `{"reason": "…", "name": "telegram"}`; without a name all of them. */
+export async function resetBreakers(admin: AdminDeps, request: FaceRequest): Promise<Answer> {
+  const { body, text } = await bodyOf(request);
+  const { name } = body;
+  if (name !== undefined && typeof name !== 'string')
+    throw badField('name', String(name), 'the name of a breaker');
+  return perform(admin, request, '/admin/circuit-breaker/reset', body, text, () => {
+    const reset = admin.resetBreakers(name);
+    return reset === undefined ? { reset: [], unknown: true } : { reset, unknown: false };
+  });
+}
+
+/** `POST /-/reload` with `{"reason": "…"}` */
+export async function reloadConfig(admin: AdminDeps, request: FaceRequest): Promise<Answer> {
+  const { body, text } = await bodyOf(request);
+  return perform(admin, request, '/-/reload', body, text, () => {
+    const { kind, message } = admin.reload();
+    return { outcome: kind, message: message ?? null };
+  });
+}
+
+async function perform(
+  admin: AdminDeps,
+  { caller, remote, headers }: FaceRequest,
+  route: string,
+  { reason }: Readonly<Record<string, unknown>>,
+  request: string,
+  work: () => unknown,
+): Promise<Answer> {
+  if (typeof reason !== 'string' || reason.trim() === '' || reason.length > LONGEST_REASON)
+    throw badField('reason', String(reason ?? ''), `why you do this, in 1 to ${LONGEST_REASON} characters`);
+  const key = keyOf(headers['idempotency-key']);
+  const outcome = await admin.perform(
+    { caller: caller.name, remote, method: 'POST', route, reason, key, request },
+    work,
+  );
+  if (outcome.kind === 'done') return jsonAnswer(200, outcome.answer);
+  if (outcome.kind === 'repeated') {
+    const answer = jsonAnswer(200, outcome.answer);
+    return { ...answer, headers: { ...answer.headers, 'idempotency-replayed': 'true' } };
+  }
+  throw new HttpProblem(PROBLEMS[outcome.kind]);
+}
+
+async function bodyOf(
+  request: FaceRequest,
+): Promise<{ body: Readonly<Record<string, unknown>>; text: string }> {
+  const type = request.headers['content-type'] ?? '';
+  if (!/^application\/json\b/i.test(type)) throw badField('content-type', type, 'application/json');
+  const text = await request.body(ADMIN_BYTES);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw badField('(body)', text, 'a JSON object');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw badField('(body)', text, 'a JSON object');
+  return { body: value as Record<string, unknown>, text };
+}
+
+function keyOf(header: string | string[] | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  if (typeof header === 'string' && /^[\x21-\x7e]{8,200}$/.test(header)) return header;
+  throw badField('idempotency-key', String(header), '8 to 200 characters without blanks, such as a UUID');
+}
+
+const CONFLICT = { status: 409, title: 'Conflict' } as const;
+const PROBLEMS: Readonly<Record<'key in use' | 'key of another request' | 'no record', Problem>> = {
+  'key in use': {
+    ...CONFLICT,
+    code: 'IDEMPOTENCY_OPEN',
+    detail: 'the first call with this idempotency key has not ended, or its end is not known',
+    remedy: 'look at the record of administration, then call with a new key',
+  },
+  'key of another request': {
+    ...CONFLICT,
+    code: 'IDEMPOTENCY_REUSED',
+    detail: 'this idempotency key was used for another request',
+    remedy: 'make a new key for each thing that you want',
+  },
+  'no record': {
+    status: 503,
+    title: 'Service Unavailable',
+    code: 'AUDIT_UNAVAILABLE',
+    detail: 'the store did not answer, and nothing is done that cannot be written down',
+    remedy: 'try again; if it stays, see the readiness endpoint and the log',
+  },
+};

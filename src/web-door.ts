@@ -1,0 +1,151 @@
+/** Owns the door of the running exporter: the web configuration file in force, read again when it changes, never opened by a broken one. */
+import { createHash } from 'node:crypto';
+import { type Access, openAccess, REFUSALS } from './access/access.js';
+import { type GuardedOptions, guardedAccess, newAttempts } from './access/guarded.js';
+import { passwordCheck } from './access/password-check.js';
+import type { Grant } from './access/role.js';
+import { isLoopback } from './config/listen-address.js';
+import { ConfigError } from './config/problem.js';
+import type { ValidConfig } from './config/valid-config.js';
+import { exposures } from './config/web-exposure.js';
+import { loadWebFile, type WebFile } from './config/web-file.js';
+import type { TlsSettings } from './config/web-tls.js';
+import type { Metrics } from './metrics/registry.js';
+import type { Job } from './resilience/job.js';
+import type { RootLogger } from './telemetry/logger.js';
+
+/** The web configuration file is looked at this often. */
+const LOOK_EVERY_MS = 5_000;
+
+/** What a reload came to. */
+export type Reload =
+  | { readonly kind: 'taken' | 'unchanged' | 'nothing to read' }
+  | { readonly kind: 'refused'; readonly message: string };
+
+/** The door. */
+export interface WebDoor {
+  readonly access: Access;
+  /** Headers that the operator adds to each answer. */
+  headers(): Readonly<Record<string, string>>;
+  /** Undefined without TLS. */
+  tls(): TlsSettings | undefined;
+  /** Reads the file again, now. Never throws. */
+  reload(): Reload;
+  /** Calls back with each new certificate. */
+  onTls(renew: (tls: TlsSettings) => void): void;
+  jobs(): readonly Job[];
+  close(): Promise<void>;
+}
+
+/** What the door needs. */
+export interface WebDoorOptions {
+  readonly web: ValidConfig['web'];
+  readonly metrics: Metrics;
+  readonly log: RootLogger;
+  /** Whether alerts come with this token; undefined when the intake has no token of its own. */
+  readonly isIngestToken: ((authorization: string | undefined) => boolean) | undefined;
+  readonly nowMs: () => number;
+  readonly wallMs: () => number;
+}
+
+/** Opens the door. The file was checked with the configuration; throws ConfigError when it was broken since. */
+export function openDoor(options: WebDoorOptions): WebDoor {
+  const { web, metrics, log, isIngestToken } = options;
+  const logger = log.named('web');
+  const passwords = passwordCheck();
+  const attempts = newAttempts();
+  // Whoever can send from another machine must show something before an alert of theirs reaches people.
+  const mayBringAlerts = isIngestToken === undefined && isLoopback(web.listenAddress.host);
+  const openTo: readonly Grant[] = mayBringAlerts ? ['read', 'ingest'] : ['read'];
+  const guard = (file: WebFile): Access =>
+    guardedAccess({ ...options, file, passwords, attempts, openTo } satisfies GuardedOptions);
+  let inForce: { file: WebFile; digest: string; access: Access } | undefined;
+  let renew: (tls: TlsSettings) => void = () => {};
+
+  function take(file: WebFile): void {
+    for (const { hash } of file.users) log.protect(hash.reveal());
+    for (const { token } of file.tokens) log.protect(token.reveal());
+    inForce = { file, digest: digestOf(file), access: guard(file) };
+    metrics.configReloadSuccessTime.set({}, options.wallMs() / 1000);
+    if (file.tls !== undefined) metrics.tlsExpiry.set({}, file.tls.expiresAtMs / 1000);
+  }
+
+  function refusal(file: WebFile): string | undefined {
+    const [first] = exposures(
+      {
+        listen_address: web.listenAddress,
+        allow_anonymous_remote: web.allowAnonymousRemote,
+        enable_admin_api: web.adminApi,
+      },
+      file,
+    );
+    if (first !== undefined) return `${first.path} ${first.what}. ${first.remedy}.`;
+    const old = inForce?.file.tls;
+    if ((old === undefined) !== (file.tls === undefined) || old?.clients !== file.tls?.clients)
+      return 'Whether TLS is spoken, and whether clients show certificates, changes with a restart only.';
+    return undefined;
+  }
+
+  function reload(path: string): Reload {
+    try {
+      const file = loadWebFile(path);
+      const message = refusal(file);
+      if (message !== undefined) return { kind: 'refused', message };
+      if (digestOf(file) === inForce?.digest) return { kind: 'unchanged' };
+      take(file);
+      if (file.tls !== undefined) renew(file.tls);
+      return { kind: 'taken' };
+    } catch (error) {
+      const message = error instanceof ConfigError ? error.message : 'The file cannot be read.';
+      return { kind: 'refused', message };
+    }
+  }
+
+  function reloadAndTell(): Reload {
+    if (web.configFile === undefined) return { kind: 'nothing to read' };
+    const done = reload(web.configFile);
+    metrics.configReloadSuccessful.set({}, done.kind === 'refused' ? 0 : 1);
+    if (done.kind === 'taken') logger.info('the web configuration was taken');
+    if (done.kind === 'refused')
+      logger.error('the web configuration was refused; the one before stays in force', { why: done.message });
+    return done;
+  }
+
+  for (const reason of [...REFUSALS, 'host', 'origin']) metrics.accessRefused.inc({ reason }, 0);
+  const everybody = openAccess((authorization) => isIngestToken?.(authorization) ?? mayBringAlerts);
+  if (web.configFile !== undefined) take(loadWebFile(web.configFile));
+  else metrics.configReloadSuccessTime.set({}, options.wallMs() / 1000);
+  metrics.configReloadSuccessful.set({}, 1);
+  return {
+    access: { admit: (ask) => (inForce?.access ?? everybody).admit(ask) },
+    headers: () => inForce?.file.headers ?? {},
+    tls: () => inForce?.file.tls,
+    reload: reloadAndTell,
+    onTls(next) {
+      renew = next;
+    },
+    jobs: () => (web.configFile === undefined ? [] : [lookJob(reloadAndTell)]),
+    close: () => passwords.close(),
+  };
+}
+
+function lookJob(look: () => unknown): Job {
+  return {
+    name: 'web_config',
+    intervalMs: LOOK_EVERY_MS,
+    deadlineMs: 10_000,
+    run: async () => void look(),
+  };
+}
+
+/** Of everything that the file says and names, secrets included: a new certificate changes nothing else. */
+function digestOf({ tls, headers, users, tokens, rateLimit }: WebFile): string {
+  const parts = [
+    tls,
+    headers,
+    users.map(({ name, hash, grants }) => [name, hash.reveal(), grants]),
+    tokens.map(({ name, token, grants }) => [name, token.reveal(), grants]),
+    rateLimit,
+  ];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+}
