@@ -1,22 +1,20 @@
 /** Owns the relay as a whole: channels as configured, its jobs, what HTTP asks of it, and what it tells log and series. */
+import { type ChatViews, openChatControl } from './chat-control.js';
 import type { NotificationsConfig } from './config/notifications.js';
 import type { AlertDeps } from './http/alert-api.js';
+import { acknowledgeSeries } from './metrics/acknowledge-series.js';
 import { notificationSeries } from './metrics/notification-series.js';
-import { watchPolicies } from './metrics/policies.js';
 import type { Metrics } from './metrics/registry.js';
 import { relayReporter } from './notification-log.js';
-import type { Channel } from './notifications/channel.js';
-import { type RestRule, telegramRest, unpaced } from './notifications/chat-pace.js';
+import { buildWays, routingOf } from './notification-ways.js';
 import { countOutbox, knownAlerts } from './notifications/counts.js';
 import { listDeadLetters, redrive } from './notifications/dead-letters.js';
 import { forgetOld, readHistory } from './notifications/history.js';
 import { takeIn } from './notifications/intake.js';
 import { freeGone } from './notifications/outbox.js';
 import { renderClaim } from './notifications/render.js';
-import { type Routing, type Target, targetsOf } from './notifications/target.js';
-import { TelegramChannel } from './notifications/telegram.js';
+import { targetsOf } from './notifications/target.js';
 import { judgeWatchdog, lastSign, ping } from './notifications/watchdog.js';
-import { WebhookChannel } from './notifications/webhook-channel.js';
 import { type NotifyFailpoint, sendNext, type WorkerOptions } from './notifications/worker.js';
 import type { Job } from './resilience/job.js';
 import { isBearer, secretSource } from './secret-source.js';
@@ -44,6 +42,8 @@ export interface RelayOptions {
   /** Whether the store has our tables yet. */
   readonly isReady: () => boolean;
   readonly failpoint: (name: NotifyFailpoint | 'webhook_stored') => void;
+  /** What commands in the chat may show. Default: nothing. */
+  readonly views?: ChatViews;
   /** Wall clock in milliseconds. */
   readonly wallMs: () => number;
 }
@@ -54,47 +54,6 @@ export interface Relay {
   readonly http: AlertDeps;
 }
 
-/** One way out: how it sends, and how it paces itself. */
-export interface Way {
-  readonly channel: Channel;
-  readonly rest: RestRule;
-}
-
-/** Builds the channels that the configuration names. */
-export function buildWays(
-  config: NotificationsConfig,
-  log: RootLogger,
-  metrics: Metrics | undefined,
-): readonly Way[] {
-  const ways: Way[] = [];
-  const { telegram, webhooks, requestTimeoutMs } = config;
-  if (telegram !== undefined) {
-    const token = secretSource(telegram.tokenFile, log);
-    const channel = new TelegramChannel({ apiUrl: telegram.apiUrl, token, requestTimeoutMs });
-    if (metrics !== undefined) watchPolicies(metrics, [channel.breaker]);
-    ways.push({ channel, rest: telegramRest });
-  }
-  if (webhooks.size > 0) {
-    const sources = new Map([...webhooks].map(([name, file]) => [name, secretSource(file, log)]));
-    const urlOf = (name: string) => sources.get(name)!().reveal();
-    ways.push({ channel: new WebhookChannel({ urlOf, requestTimeoutMs }), rest: unpaced });
-  }
-  return ways;
-}
-
-/** The chats and addresses by the names of the configuration. */
-export function routingOf(config: NotificationsConfig): Routing {
-  const chats = [...(config.telegram?.chats ?? [])].map(([name, address]): [string, Target] => [
-    name,
-    { channel: 'telegram', ...address },
-  ]);
-  const hooks = [...config.webhooks.keys()].map((name): [string, Target] => [
-    name,
-    { channel: 'webhook', chat: name, thread: 0 },
-  ]);
-  return { targets: new Map([...chats, ...hooks]), routes: config.routes, fallback: config.fallback };
-}
-
 /** The relay of an exporter. */
 export function openRelay(options: RelayOptions): Relay {
   const { config, store, metrics, holder, isReady, failpoint, wallMs } = options;
@@ -103,6 +62,13 @@ export function openRelay(options: RelayOptions): Relay {
   const routing = routingOf(config);
   const names = ways.map(({ channel }) => channel.name);
   const series = notificationSeries(metrics, names);
+  const response = acknowledgeSeries(metrics);
+  const chat = openChatControl({
+    ...options,
+    channels: names,
+    views: options.views ?? NO_VIEWS,
+    takeIn: (batch) => http.takeIn(batch, undefined),
+  });
   const ingest =
     config.webhookTokenFile === undefined ? undefined : secretSource(config.webhookTokenFile, options.log);
   const pingUrl =
@@ -122,7 +88,7 @@ export function openRelay(options: RelayOptions): Relay {
     db: store,
     channel,
     pace: rest,
-    render: (claim) => renderClaim(claim, wallMs()),
+    render: (claim) => renderClaim(claim, wallMs(), chat.buttonsFor(claim.channel, claim.chat)),
     holder,
     leaseMs: config.leaseMs,
     stormAbove: config.digestAbove,
@@ -204,32 +170,36 @@ export function openRelay(options: RelayOptions): Relay {
         while (await forgetOld(store, config.retention));
       }),
     },
+    ...chat.jobs(),
     ...workers.flatMap((worker) => Array.from({ length: LANES }, (_, index) => lane(worker, index + 1))),
   ];
 
-  return {
-    jobs: () => jobs,
-    http: {
-      async takeIn(batch, requestId) {
-        const { targets, known } = targetsOf(routing, batch.receiver);
-        if (!known)
-          log.warn('a receiver is not in notifications.routes; its alerts go to the fallback', {
-            receiver: batch.receiver,
-            fallback: config.fallback,
-          });
-        const { alertname: watchdog } = config.watchdog;
-        const done = await takeIn(store, batch, { targets, ttlMs: config.ttlMs, watchdog, requestId });
-        failpoint('webhook_stored');
-        for (const { alertname, status } of done.stored) series.event(alertname, status);
-        for (const { channel } of targets) series.deduplicated(channel, done.repeats);
-        return { stored: done.stored.length, repeats: done.repeats };
-      },
-      mayIngest: (authorization) => ingest === undefined || isBearer(authorization, ingest()),
-      history: (query) => readHistory(store, query),
-      deadLetters: (limit) => listDeadLetters(store, limit),
-      redrive: (query) => redrive(store, query, config.ttlMs),
-      logger: options.log.named('http'),
-      requestId: currentRequestId,
+  const http: AlertDeps = {
+    async takeIn(batch, requestId) {
+      const { targets, known } = targetsOf(routing, batch.receiver);
+      if (!known)
+        log.warn('a receiver is not in notifications.routes; its alerts go to the fallback', {
+          receiver: batch.receiver,
+          fallback: config.fallback,
+        });
+      const { alertname: watchdog } = config.watchdog;
+      const done = await takeIn(store, batch, { targets, ttlMs: config.ttlMs, watchdog, requestId });
+      failpoint('webhook_stored');
+      for (const { alertname, status, severity, lastedSeconds } of done.stored) {
+        series.event(alertname, status);
+        if (lastedSeconds !== undefined) response.resolved(severity, lastedSeconds);
+      }
+      for (const { channel } of targets) series.deduplicated(channel, done.repeats);
+      return { stored: done.stored.length, repeats: done.repeats };
     },
+    mayIngest: (authorization) => ingest === undefined || isBearer(authorization, ingest()),
+    history: (query) => readHistory(store, query),
+    deadLetters: (limit) => listDeadLetters(store, limit),
+    redrive: (query) => redrive(store, query, config.ttlMs),
+    logger: options.log.named('http'),
+    requestId: currentRequestId,
   };
+  return { jobs: () => jobs, http };
 }
+
+const NO_VIEWS: ChatViews = { flows: () => [], stuck: async () => ({ totalStuck: 0, items: [] }) };

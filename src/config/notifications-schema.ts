@@ -4,98 +4,19 @@ import {
   count,
   defaulted,
   documented,
-  duration,
-  type FieldDoc,
   isMap,
   optional,
-  type Reader,
+  type Refuse,
   refuseTo,
   required,
   text,
   whenMap,
 } from './fields.js';
-import { bad, good, type Parsed } from './problem.js';
-import { parseExternalUrl } from './web-paths.js';
+import { file, filePath, names, span } from './notification-fields.js';
+import { email, telegram, webhook } from './notification-ways-schema.js';
+import { bad, good } from './problem.js';
 
 const SEND_PAUSES_MS = 5_000;
-
-/** A chat of Telegram, or one topic of it. */
-export interface ChatAddress {
-  readonly chat: string;
-  /** 0 for the chat itself. */
-  readonly thread: number;
-}
-
-/** `-1001234567890`, `@name`, and either with `/TOPIC` behind it. */
-export const parseChat: Reader<ChatAddress> = (raw): Parsed<ChatAddress> => {
-  const remedy = 'Write the chat as -1001234567890, its topic behind a slash: "-1001234567890/42"';
-  if (typeof raw !== 'number' && typeof raw !== 'string') return bad('is not a chat', remedy);
-  const [, chat, thread] =
-    /^(-?[1-9]\d{0,18}|@[A-Za-z]\w{3,31})(?:\/([1-9]\d{0,9}))?$/.exec(String(raw)) ?? [];
-  return chat === undefined ? bad('is not a chat', remedy) : good({ chat, thread: Number(thread ?? 0) });
-};
-
-const filePath = text((path) => {
-  if (path.trim() === '') return bad('is empty', 'Name a file');
-  if (path.includes('\0')) return bad('contains a NUL byte', 'Remove it');
-  if (path.startsWith('~')) return bad('begins with ~', 'Write the path from /');
-  // A token or an address with one must not pass for a file name: those are shown in messages.
-  if (/:\/\/|^\d+:/.test(path))
-    return bad('is a secret or a URL, not a file', 'Write it into a file, and name the file');
-  return good(path);
-});
-
-const file = (meaning: string, example: string): FieldDoc => ({
-  meaning: `${meaning} A path that is not absolute begins at the configuration file.`,
-  example,
-  bounds: 'one line; not readable by everyone',
-});
-
-const parseUrl: Reader<string> = text(parseExternalUrl);
-
-const names: Reader<readonly string[]> = (raw) => {
-  const list = typeof raw === 'string' ? [raw] : raw;
-  const legal = Array.isArray(list) && list.length > 0 && list.every((name) => typeof name === 'string');
-  return legal
-    ? good(list as string[])
-    : bad('is not a list of names', 'Write [critical] or [critical, oncall]');
-};
-
-const span = (meaning: string, example: string, fallback: string, from: string, to: string) =>
-  defaulted({ meaning, example, bounds: `${from} to ${to}`, default: fallback }, duration(from, to));
-
-const telegram = z.strictObject({
-  token_file: required(
-    file("A file with the bot's token. It is read again for each request.", '/run/secrets/telegram_token'),
-    filePath,
-  ),
-  api_url: defaulted(
-    {
-      meaning: "Where Telegram's Bot API is reached.",
-      example: 'https://api.telegram.org',
-      bounds: 'http or https, without user, query and fragment',
-      default: 'https://api.telegram.org',
-    },
-    parseUrl,
-  ),
-  chats: documented(
-    z.record(
-      z.string(),
-      required({ meaning: 'One chat, by the name that `routes` use.', example: '-1001234567890' }, parseChat),
-    ),
-    {
-      meaning: 'The chats. A receiver of Alertmanager with the name of a chat goes there.',
-      example: '{critical: -1001234567890}',
-    },
-  ),
-});
-
-const webhook = z.strictObject({
-  url_file: required(
-    file('A file with the address that takes the messages as JSON.', '/run/secrets/ops_webhook'),
-    filePath,
-  ),
-});
 
 const retention = z.strictObject({
   sent: span('How long a delivered message is kept.', '7d', '30d', '1h', '365d'),
@@ -160,15 +81,31 @@ export const notificationsSchema = z
         example: '{ops: {url_file: /run/secrets/ops_webhook}}',
       },
     ),
+    slack: documented(
+      z
+        .record(
+          z.string(),
+          documented(webhook, { meaning: 'One address.', example: '{url_file: /run/secrets/slack}' }),
+        )
+        .prefault({}),
+      {
+        meaning: 'Incoming webhooks of Slack, Mattermost or another that takes `{"text": …}`, by name.',
+        example: '{ops-room: {url_file: /run/secrets/slack}}',
+      },
+    ),
+    email: documented(email.optional(), {
+      meaning: 'Messages by e-mail.',
+      example: '{host: smtp.example.org, from: alerts@example.org, to: {oncall-mail: oncall@example.org}}',
+    }),
     routes: documented(
       z
         .record(
           z.string(),
-          required({ meaning: 'Names of chats and webhooks.', example: '[critical]' }, names),
+          required({ meaning: 'Names of chats, webhooks and addresses.', example: '[critical]' }, names),
         )
         .prefault({}),
       {
-        meaning: 'Receivers of Alertmanager, each with the chats and webhooks it stands for.',
+        meaning: 'Receivers of Alertmanager, each with the chats, webhooks and addresses it stands for.',
         example: '{oncall: [critical, ops]}',
       },
     ),
@@ -176,7 +113,7 @@ export const notificationsSchema = z
       {
         meaning: 'Where the alerts of a receiver go that nothing names.',
         example: 'critical',
-        absent: 'the first chat or webhook',
+        absent: 'the first chat, webhook or address',
       },
       text((name) => good(name)),
     ),
@@ -209,20 +146,24 @@ export const notificationsSchema = z
   })
   .superRefine((value, context) => {
     const refuse = refuseTo(context);
-    const chats =
-      isMap(value.telegram) && isMap(value.telegram.chats) ? Object.keys(value.telegram.chats) : [];
-    const webhooks = isMap(value.webhooks) ? Object.keys(value.webhooks) : [];
-    for (const name of webhooks.filter((one) => chats.includes(one)))
-      refuse(['webhooks', name], 'has the name of a chat', 'Give it another name');
-    const known = [...chats, ...webhooks];
+    const known: string[] = [];
+    for (const [path, group] of waysOf(value)) {
+      for (const name of isMap(group) ? Object.keys(group) : []) {
+        if (known.includes(name))
+          refuse([...path, name], 'is the name of another way', 'Give it another name');
+        else known.push(name);
+      }
+    }
     const choose = known.length === 0 ? 'Name a chat under telegram.chats' : `Known: ${known.join(', ')}`;
     for (const [receiver, to] of isMap(value.routes) ? Object.entries(value.routes) : []) {
       const unknown = Array.isArray(to) ? to.find((name) => !known.includes(name)) : undefined;
       if (unknown !== undefined)
-        refuse(['routes', receiver], `names ${unknown}, which is no chat and no webhook`, choose);
+        refuse(['routes', receiver], `names ${unknown}, which is no chat, webhook or address`, choose);
     }
     if (typeof value.fallback === 'string' && !known.includes(value.fallback))
-      refuse(['fallback'], 'is no chat and no webhook', choose);
+      refuse(['fallback'], 'is no chat, webhook or address', choose);
+    checkActions(value.telegram, refuse);
+    checkMail(value.email, refuse);
     // An edit that is sent anew is two requests and a pause: a slow one must not outlive the right to send it.
     const { lease, request_timeout: timeout } = value;
     if (typeof lease === 'number' && typeof timeout === 'number' && lease < 2 * timeout + SEND_PAUSES_MS)
@@ -232,3 +173,49 @@ export const notificationsSchema = z
         'Make it longer, or request_timeout shorter',
       );
   }, whenMap);
+
+/** Where ways are named, in the order of the default. */
+function waysOf(
+  value: Readonly<Record<string, unknown>>,
+): readonly (readonly [readonly string[], unknown])[] {
+  const { telegram: bot, webhooks, slack, email: mail } = value;
+  return [
+    [['telegram', 'chats'], isMap(bot) ? bot.chats : undefined],
+    [['webhooks'], webhooks],
+    [['slack'], slack],
+    [['email', 'to'], isMap(mail) ? mail.to : undefined],
+  ];
+}
+
+function checkActions(bot: unknown, refuse: Refuse): void {
+  const actions = isMap(bot) ? bot.actions : undefined;
+  if (!isMap(bot) || !isMap(actions)) return;
+  const path = ['telegram', 'actions'];
+  const chats = isMap(bot.chats) ? Object.keys(bot.chats) : [];
+  const unknown = Array.isArray(actions.chats)
+    ? actions.chats.find((chat) => !chats.includes(chat))
+    : undefined;
+  if (unknown !== undefined)
+    refuse([...path, 'chats'], `names ${unknown}, which is no chat`, `Known: ${chats.join(', ')}`);
+  if (actions.enabled !== true) return;
+  if (actions.users === undefined)
+    refuse(
+      [...path, 'users'],
+      'is missing',
+      'List the accounts that may act: whoever is in the chat is not enough',
+    );
+  if (actions.alertmanager_url === undefined)
+    refuse([...path, 'alertmanager_url'], 'is missing', 'Write for example http://127.0.0.1:9093');
+}
+
+function checkMail(mail: unknown, refuse: Refuse): void {
+  if (!isMap(mail)) return;
+  const { user, password_file: password, tls } = mail;
+  if (user !== undefined && password === undefined)
+    refuse(['email', 'password_file'], 'is missing', 'Name the file with the password of user');
+  if (password !== undefined && user === undefined)
+    refuse(['email', 'user'], 'is missing', 'Name the account of the password');
+  // A password must not cross a network that everyone can read.
+  if (tls === 'off' && password !== undefined)
+    refuse(['email', 'tls'], 'is off although there is a password', 'Write starttls or implicit');
+}

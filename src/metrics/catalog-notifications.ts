@@ -6,8 +6,12 @@ export const DELIVERY_BUCKETS_SECONDS = [
   0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 21_600, 86_400,
 ] as const;
 
+/** Upper bounds of the times of people, in seconds: from a minute to a day. */
+export const RESPONSE_BUCKETS_SECONDS = [60, 300, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400] as const;
+
 const STABLE = { stability: 'stable', feature: 'alert' } as const;
-const CHANNEL = '`telegram` or `webhook`, those that are configured';
+const CHANNEL = '`telegram`, `webhook`, `slack`, `email`: those that are configured';
+const SEVERITY = '`critical`, `error`, `warning`, `info`';
 
 export const notificationMetrics = {
   alertEvents: {
@@ -16,6 +20,24 @@ export const notificationMetrics = {
     type: 'counter',
     unit: undefined,
     labels: { alertname: 'name of the alert as Alertmanager sends it', status: '`firing`, `resolved`' },
+    ...STABLE,
+  },
+  alertAcknowledge: {
+    name: 'alert_acknowledge_seconds',
+    help: 'Time from the intake of a firing alert until somebody took or silenced it in the chat, in seconds; only those that somebody did.',
+    type: 'histogram',
+    unit: 'seconds',
+    labels: { severity: SEVERITY },
+    buckets: RESPONSE_BUCKETS_SECONDS,
+    ...STABLE,
+  },
+  alertResolve: {
+    name: 'alert_resolve_seconds',
+    help: 'Time from the start of an alert to its end, in seconds, counted when its end comes in.',
+    type: 'histogram',
+    unit: 'seconds',
+    labels: { severity: SEVERITY },
+    buckets: RESPONSE_BUCKETS_SECONDS,
     ...STABLE,
   },
   notificationMessages: {

@@ -19,7 +19,7 @@ export const unpaced: RestRule = (pacing) => ({ pacing, restMs: 0 });
  * was on its way, and a chat has one request under way at a time.
  */
 export const telegramRest: RestRule = (pacing, address, nowMs) => {
-  const chat = readPacing(pacing).chats[address] ?? { sentAtMs: [], heldUntilMs: 0 };
+  const chat = readPacing(pacing).chats[address] ?? { sentAtMs: [] };
   const before = { ...NO_PACE, chats: { [address]: chat } };
   const { state } = plan(before, address, nowMs);
   return { pacing: state, restMs: Math.max(0, earliest(state, address, nowMs) - nowMs) };

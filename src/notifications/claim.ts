@@ -1,4 +1,5 @@
 /** Owns what a claim is: messages in the hands of a worker, and the right to send them until the lease ends. */
+import type { ChannelButton } from './channel.js';
 import type { GroupContent, Thread } from './groups.js';
 
 /** What a message is about. */
@@ -11,6 +12,7 @@ export interface Part {
   readonly silent: boolean;
   /** `bell` is a new message that answers the group's; `retired` is a part that the group needs no more. */
   readonly role: 'main' | 'retired' | 'bell';
+  readonly buttons?: readonly (readonly ChannelButton[])[] | undefined;
 }
 
 /** One row of the outbox in the hands of a worker. */

@@ -1,6 +1,7 @@
 /** Owns what the store knows of a group when a message about it is written: its alerts, and where its message lies. */
 import type postgres from 'postgres';
 import type { Alert, AlertBatch, AlertStatus } from '../alerts/alert.js';
+import type { Holding } from './chat-buttons.js';
 import type { Target } from './target.js';
 
 /** Alerts of a group that are read for one message, the most urgent first. */
@@ -11,6 +12,10 @@ export interface GroupContent extends AlertBatch {
   readonly incident: number;
   /** Those of the firing alerts that this message is the first to tell. */
   readonly joined: readonly Alert[];
+  /** The short number of the group, for buttons. */
+  readonly reference: string;
+  /** Who has it or keeps it quiet, if somebody does. */
+  readonly holding: Holding | undefined;
 }
 
 /** Where the message of a group lies in a chat: one id per part. */
@@ -42,9 +47,21 @@ export async function loadGroup(
   messageId: string,
 ): Promise<GroupContent | undefined> {
   const [group] = await sql<
-    { receiver: string; group_labels: Record<string, string>; external_url: string; truncated: string }[]
-  >`select receiver, group_labels, external_url, truncated::text from flowgauge.alert_groups
-     where group_key = ${groupKey}`;
+    {
+      receiver: string;
+      group_labels: Record<string, string>;
+      external_url: string;
+      truncated: string;
+      reference: string;
+      kind: Holding['kind'] | null;
+      owner: string;
+      until_ms: number;
+    }[]
+  >`select g.receiver, g.group_labels, g.external_url, g.truncated::text, g.reference::text, s.kind, s.owner,
+           (extract(epoch from s.until) * 1000)::float8 as until_ms
+      from flowgauge.alert_groups g
+      left join flowgauge.chat_silences s on s.group_key = g.group_key and s.ended_at is null
+     where g.group_key = ${groupKey}`;
   if (group === undefined) return undefined;
   const rows = await sql<EventRow[]>`
     select * from (
@@ -73,6 +90,9 @@ export async function loadGroup(
     truncatedAlerts: Number(group.truncated),
     alerts: shown.map(alertOf),
     joined: firing.filter(({ fresh }) => fresh).map(alertOf),
+    reference: group.reference,
+    holding:
+      group.kind === null ? undefined : { kind: group.kind, owner: group.owner, untilMs: group.until_ms },
   };
 }
 

@@ -14,6 +14,8 @@ import type { Target } from './target.js';
 
 /** The handler has five seconds, Alertmanager ten. */
 const INTAKE_DEADLINE_MS = 4_000;
+/** A mailbox or a room would get one more message each minute. */
+const NEVER_EDITED: ReadonlySet<string> = new Set(['email', 'slack']);
 
 /** What the intake needs to know beside the batch. */
 export interface IntakeOptions {
@@ -28,7 +30,13 @@ export interface IntakeOptions {
 /** What was stored. */
 export interface IntakeReport {
   /** Events that were new. */
-  readonly stored: readonly { readonly alertname: string; readonly status: AlertStatus }[];
+  readonly stored: readonly {
+    readonly alertname: string;
+    readonly status: AlertStatus;
+    readonly severity: string;
+    /** From start to end, for one that has ended. */
+    readonly lastedSeconds: number | undefined;
+  }[];
   /** Events that were known already: Alertmanager repeated them, or a replica of it sent them too. */
   readonly repeats: number;
   /** Whether the sign of life was among the alerts. */
@@ -40,6 +48,8 @@ interface StoredEvent {
   readonly alertname: string;
   readonly status: AlertStatus;
   readonly fresh: boolean;
+  readonly severity: string;
+  readonly lasted: number | null;
 }
 
 /**
@@ -62,10 +72,13 @@ export async function takeIn(db: Database, batch: AlertBatch, options: IntakeOpt
       await ensureChat(sql, target);
       if (plain.length > 0)
         await queue(sql, target, 'group', batch, begins ? incident : group.incident, plain, options);
-      // Each sign of life is shown, a repeated one too: the chat's message says when the last one came.
-      if (alive || signs.length > 0) await queue(sql, target, 'watchdog', batch, 0, signs, options);
+      // Each sign of life is shown where a message can be edited, a repeated one too: it says when the last one came.
+      if ((alive && !NEVER_EDITED.has(target.channel)) || signs.length > 0)
+        await queue(sql, target, 'watchdog', batch, 0, signs, options);
     }
-    const stored = fresh.map(({ alertname, status }) => ({ alertname, status }));
+    const stored = fresh.map(({ alertname, status, severity, lasted }) => {
+      return { alertname, status, severity, lastedSeconds: lasted ?? undefined };
+    });
     return { stored, repeats: events.length - fresh.length, alive };
   });
 }
@@ -112,7 +125,9 @@ async function storeEvents(
       from jsonb_to_recordset(${json(rows)}::text::jsonb) as r(fingerprint text, status text, starts_ms float8,
            ends_ms float8, alertname text, severity text, labels jsonb, annotations jsonb, generator_url text)
         on conflict (group_key, fingerprint, status, starts_at) do update set repeats = e.repeats + 1
-    returning id::text, alertname, status, (xmax = 0) as fresh`;
+    returning id::text, alertname, status, severity, (xmax = 0) as fresh,
+              case when status = 'resolved'
+                   then greatest(0, extract(epoch from ends_at - starts_at))::float8 end as lasted`;
 }
 
 function eventRow(alert: Alert): Record<string, unknown> {

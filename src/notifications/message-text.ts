@@ -15,6 +15,8 @@ export interface MessageOptions {
   readonly fullAlerts?: number | undefined;
   /** Alerts that are named in one line each behind those. Default 40. */
   readonly namedAlerts?: number | undefined;
+  /** A line of our own under the head. */
+  readonly note?: string | undefined;
 }
 
 /** What a message needs to know of a group. */
@@ -50,13 +52,14 @@ function isOver(batch: ToldGroup): boolean {
 
 /** What a message may say about a group: the head with its counts, the alerts, the links. Ends with a line end. */
 export function batchSpans(batch: ToldGroup, eventId: string, options: MessageOptions = {}): readonly Span[] {
-  const { fullAlerts = 10, namedAlerts = 40 } = options;
+  const { fullAlerts = 10, namedAlerts = 40, note } = options;
   const ordered = [...batch.alerts].sort(byUrgency);
   const full = ordered.slice(0, fullAlerts);
   const named = ordered.slice(fullAlerts, fullAlerts + namedAlerts);
   const unnamed = ordered.length - full.length - named.length + batch.truncatedAlerts;
   return [
     ...headSpans(batch, eventId),
+    ...(note === undefined ? [] : [{ text: `${clean(note, LONGEST.summary)}\n`, style: 'italic' } as const]),
     ...full.flatMap((alert) => [plain('\n'), ...alertSpans(alert, batch)]),
     ...(named.length > 0 ? [plain('\n')] : []),
     ...named.flatMap(namedSpans),

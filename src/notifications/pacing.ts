@@ -26,24 +26,21 @@ export const TELEGRAM_PACE: PaceRules = {
   bot: { count: 25, spanMs: 1_000 },
 };
 
-/** What one chat has behind it and before it. Moments are milliseconds since the epoch, rising. */
+/** What one chat has behind it. Moments are milliseconds since the epoch, rising. */
 export interface ChatPace {
   readonly sentAtMs: readonly number[];
-  /** Nothing may leave before; 0 for no such moment. */
-  readonly heldUntilMs: number;
 }
 
 /** Everything that the pace depends on: plain JSON, to be kept in the store and shared by all replicas. */
 export interface PacingState {
   readonly sentAtMs: readonly number[];
-  readonly heldUntilMs: number;
   readonly chats: Readonly<Record<string, ChatPace>>;
 }
 
-/** Nothing sent yet, nobody told to wait. */
-export const NO_PACE: PacingState = { sentAtMs: [], heldUntilMs: 0, chats: {} };
+/** Nothing sent yet. */
+export const NO_PACE: PacingState = { sentAtMs: [], chats: {} };
 
-const IDLE: ChatPace = { sentAtMs: [], heldUntilMs: 0 };
+const IDLE: ChatPace = { sentAtMs: [] };
 
 /**
  * Reserves the earliest moment, not before `nowMs`, at which a message to `chat` may leave. Keep the state before the
@@ -81,7 +78,7 @@ export function earliest(
     [state.sentAtMs, rules.bot],
   ];
   if (isGroup(chat)) applied.push([own.sentAtMs, rules.group]);
-  let atMs = Math.max(nowMs, state.heldUntilMs, own.heldUntilMs);
+  let atMs = nowMs;
   for (let isFree = false; !isFree; ) {
     const laterMs = Math.max(...applied.map(([times, rule]) => firstFree(times, rule, atMs)));
     isFree = laterMs === atMs;
@@ -90,46 +87,14 @@ export function earliest(
   return atMs;
 }
 
-/**
- * The message planned for `plannedAtMs` has been answered at `nowMs`. The server may have counted it as late as that,
- * so the distance to the next one runs from here.
- */
-export function settled(state: PacingState, chat: string, plannedAtMs: number, nowMs: number): PacingState {
-  if (nowMs <= plannedAtMs) return state;
-  const own = paceOf(state, chat);
-  const moved = (times: readonly number[]) => {
-    const place = times.indexOf(plannedAtMs);
-    return place < 0 ? times : inserted(times.toSpliced(place, 1), nowMs);
-  };
-  return {
-    ...state,
-    sentAtMs: moved(state.sentAtMs),
-    chats: { ...state.chats, [chat]: { ...own, sentAtMs: moved(own.sentAtMs) } },
-  };
-}
-
-/** The server asked to wait: nothing goes to that chat before `untilMs`. An earlier end than the known one changes nothing. */
-export function holdChat(state: PacingState, chat: string, untilMs: number): PacingState {
-  const own = paceOf(state, chat);
-  const heldUntilMs = Math.max(own.heldUntilMs, untilMs);
-  return { ...state, chats: { ...state.chats, [chat]: { ...own, heldUntilMs } } };
-}
-
-/** Nothing at all leaves before `untilMs`. */
-export function holdAll(state: PacingState, untilMs: number): PacingState {
-  return { ...state, heldUntilMs: Math.max(state.heldUntilMs, untilMs) };
-}
-
 /** The state in a text from the store; anything that is none counts as empty, so that a damaged row cannot stop the sending. */
 export function readPacing(value: unknown): PacingState {
   const root = recordOf(value);
   const chats = Object.entries(recordOf(root.chats)).map(([chat, pace]): [string, ChatPace] => {
-    const { sentAtMs, heldUntilMs } = recordOf(pace);
-    return [chat, { sentAtMs: timesOf(sentAtMs), heldUntilMs: timeOf(heldUntilMs) }];
+    return [chat, { sentAtMs: timesOf(recordOf(pace).sentAtMs) }];
   });
   return {
     sentAtMs: timesOf(root.sentAtMs),
-    heldUntilMs: timeOf(root.heldUntilMs),
     chats: Object.fromEntries(chats),
   };
 }
@@ -157,9 +122,9 @@ function firstFree(times: readonly number[], rule: PaceRule, fromMs: number): nu
 function prune(state: PacingState, nowMs: number, rules: PaceRules): PacingState {
   const chatSpanMs = Math.max(rules.chat.spanMs, rules.group.spanMs);
   const chats: Record<string, ChatPace> = {};
-  for (const [chat, { sentAtMs, heldUntilMs }] of Object.entries(state.chats)) {
+  for (const [chat, { sentAtMs }] of Object.entries(state.chats)) {
     const recent = sentAtMs.filter((atMs) => atMs > nowMs - chatSpanMs);
-    if (recent.length > 0 || heldUntilMs > nowMs) chats[chat] = { sentAtMs: recent, heldUntilMs };
+    if (recent.length > 0) chats[chat] = { sentAtMs: recent };
   }
   return { ...state, sentAtMs: state.sentAtMs.filter((atMs) => atMs > nowMs - rules.bot.spanMs), chats };
 }
@@ -179,10 +144,6 @@ function isGroup(chat: string): boolean {
 
 function recordOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-function timeOf(value: unknown): number {
-  return typeof value === 'number' && Number.isFinite(value) ? value : 0;
 }
 
 function timesOf(value: unknown): readonly number[] {

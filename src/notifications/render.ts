@@ -1,6 +1,7 @@
 /** Owns the choice of words for what was claimed: a group, a digest of many, the sign of life, or a notice of our own. */
 import { createHash } from 'node:crypto';
 import { severities } from '../alerts/alert.js';
+import { buttonsOf, holdingText } from './chat-buttons.js';
 import type { Claim, ClaimedMessage, Part } from './claim.js';
 import type { GroupContent } from './groups.js';
 import { type MessagePart, renderBatch, renderNotice, renderParts } from './message.js';
@@ -15,13 +16,20 @@ export function eventIdOf(key: string, incident: number): string {
   return [...digest.subarray(0, 7)].map((byte) => letters[byte % letters.length]).join('');
 }
 
+/** Whether messages of this chat have buttons. */
+export type Buttons = 'with buttons' | 'without buttons';
+
 /** The parts of what was claimed, one per request. `nowMs` is the wall clock. */
-export function renderClaim(claim: Claim, nowMs: number): readonly Part[] {
+export function renderClaim(
+  claim: Claim,
+  nowMs: number,
+  buttons: Buttons = 'without buttons',
+): readonly Part[] {
   const [message, ...others] = claim.messages;
   if (others.length > 0) return digestOf(claim.messages);
   switch (message!.kind) {
     case 'group':
-      return groupParts(message!);
+      return groupParts(message!, buttons);
     case 'watchdog':
       return watchdogParts(nowMs);
     case 'notice':
@@ -29,12 +37,17 @@ export function renderClaim(claim: Claim, nowMs: number): readonly Part[] {
   }
 }
 
-function groupParts(message: ClaimedMessage): readonly Part[] {
+function groupParts(message: ClaimedMessage, buttons: Buttons): readonly Part[] {
   const { group, thread } = message;
   if (group === undefined || group.alerts.length === 0) return [];
   const id = eventIdOf(group.groupKey, group.incident);
-  const main = renderBatch(group, id);
-  const parts = main.parts.map((part) => partOf(part, main.silent));
+  const note = group.holding === undefined ? undefined : holdingText(group.holding);
+  const main = renderBatch(group, id, { note });
+  const parts = main.parts.map((part, place): Part => {
+    const plain = partOf(part, main.silent || group.holding !== undefined);
+    // Under the first part: it stays where it is however many parts the group comes to need.
+    return place === 0 && buttons === 'with buttons' ? { ...plain, buttons: buttonsOf(group) } : plain;
+  });
   if (thread?.incident !== group.incident) return parts;
   const over = renderParts([{ text: `#${id} needs this part no more, see above`, style: 'italic' }], id);
   const retired = thread.messageIds

@@ -9,22 +9,28 @@ export interface WebhookChannelOptions {
   readonly urlOf: (name: string) => string;
   /** Deadline of a request, milliseconds. */
   readonly requestTimeoutMs: number;
+  /** Label value of its series. Default `webhook`. */
+  readonly name?: string | undefined;
+  /** The body of a request. Default `{id, text, silent}`. */
+  readonly bodyOf?: ((message: ChannelMessage, id: string) => string) | undefined;
 }
 
 /** Longest wait that an address may ask for. */
 const MAX_WAIT_SECONDS = 3_600;
 
-/** Posts `{id, text, silent}`; the id is that of the text, so that whoever takes it can tell a second delivery. */
+/** Posts one body of JSON; the id in the usual one is that of the text, so that whoever takes it can tell a second delivery. */
 export class WebhookChannel implements Channel {
-  readonly name = 'webhook';
+  readonly name: string;
   readonly deadlineMs: number;
 
   constructor(private readonly options: WebhookChannelOptions) {
+    this.name = options.name ?? 'webhook';
     this.deadlineMs = options.requestTimeoutMs;
   }
 
   async send(message: ChannelMessage, _previous?: unknown, { signal }: SendOptions = {}): Promise<Outcome> {
     const { plain, silent, to } = message;
+    const { bodyOf } = this.options;
     const id = createHash('sha256').update(plain).digest('hex').slice(0, 16);
     const deadline = AbortSignal.timeout(this.deadlineMs);
     let url: string;
@@ -45,7 +51,7 @@ export class WebhookChannel implements Channel {
         method: 'POST',
         redirect: 'manual',
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ id, text: plain, silent }),
+        body: bodyOf === undefined ? JSON.stringify({ id, text: plain, silent }) : bodyOf(message, id),
         signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
       });
       await answer.body?.cancel();

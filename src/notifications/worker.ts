@@ -126,6 +126,7 @@ function messageOf(claim: Claim, part: Part): ChannelMessage {
     text: part.text,
     plain: part.plain,
     silent: part.silent,
+    ...(part.buttons === undefined ? {} : { buttons: part.buttons }),
   };
 }
 

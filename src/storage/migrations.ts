@@ -1,5 +1,7 @@
 /** Owns how the store's tables come into being and change: numbered steps, forward only, each whole or not at all. */
 import type postgres from 'postgres';
+import { AUDIT_TABLES } from './audit-tables.js';
+import { CHAT_TABLES } from './chat-tables.js';
 import type { Database } from './database.js';
 import { errorCode } from './database-errors.js';
 import { NOTIFICATION_TABLES } from './notification-tables.js';
@@ -51,6 +53,8 @@ export const MIGRATIONS: readonly Migration[] = [
     ],
   },
   { name: 'alerts and notifications', statements: NOTIFICATION_TABLES },
+  { name: 'actions in the chat', statements: CHAT_TABLES },
+  { name: 'record of administration', statements: AUDIT_TABLES },
 ];
 
 /** The store belongs to a newer release, or the schema `flowgauge` is not ours. Nothing was changed. */

@@ -50,17 +50,29 @@ export async function startAlertmanager(options: {
   renderInto(directory, options.env, ['--alertmanager-version', alertmanagerVersion()]);
   const file = join(directory, 'alertmanager.yml');
   writeFileSync(file, shortWaits(readFileSync(file, 'utf8'), options.faster ?? 1), { mode: 0o600 });
+  return startIn(directory, ['--log.level=debug']);
+}
+
+/** Starts Alertmanager on a configuration of the test's own, with the log as it is when nobody asks for more. */
+export function startAlertmanagerOn(config: string): Promise<AlertmanagerServer> {
+  const directory = scratchDirectory('alertmanager');
+  writeFileSync(join(directory, 'alertmanager.yml'), config, { mode: 0o600 });
+  return startIn(directory, []);
+}
+
+/** Runs on the `alertmanager.yml` of this directory, which is removed when it stops. */
+async function startIn(directory: string, flags: readonly string[]): Promise<AlertmanagerServer> {
   mkdirSync(join(directory, 'data'));
   const port = await freePort();
   const address = `127.0.0.1:${port}`;
   const child = startProgram({
     command: ALERTMANAGER,
     args: [
-      `--config.file=${file}`,
+      `--config.file=${join(directory, 'alertmanager.yml')}`,
       `--storage.path=${join(directory, 'data')}`,
       `--web.listen-address=${address}`,
       '--cluster.listen-address=',
-      '--log.level=debug',
+      ...flags,
     ],
     deathSignal: 'KILL',
     cwd: directory,

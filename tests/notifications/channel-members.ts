@@ -4,8 +4,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Secret } from '../../src/config/secret.js';
 import type { Channel } from '../../src/notifications/channel.js';
+import { EmailChannel } from '../../src/notifications/email.js';
+import { slackBody } from '../../src/notifications/slack.js';
 import { TelegramChannel } from '../../src/notifications/telegram.js';
-import { WebhookChannel } from '../../src/notifications/webhook-channel.js';
+import { WebhookChannel, type WebhookChannelOptions } from '../../src/notifications/webhook-channel.js';
+import { type MailEnd, startFakeMail } from '../harness/smtp.js';
 import { startFakeTelegram } from '../harness/telegram.js';
 import { failure, type TelegramFault } from '../harness/telegram-faults.js';
 
@@ -46,7 +49,9 @@ const HASTY_MS = 800;
 /** All channels by name. */
 export const members: Readonly<Record<string, () => Promise<Member>>> = {
   telegram: startTelegram,
-  webhook: startWebhook,
+  webhook: () => startWebhook({}),
+  slack: () => startWebhook({ name: 'slack', bodyOf: slackBody }),
+  email: startEmail,
 };
 
 async function startTelegram(): Promise<Member> {
@@ -83,7 +88,7 @@ async function startTelegram(): Promise<Member> {
   };
 }
 
-async function startWebhook(): Promise<Member> {
+async function startWebhook(how: Pick<WebhookChannelOptions, 'name' | 'bodyOf'>): Promise<Member> {
   let situation: Situation = 'success';
   let requests = 0;
   const status: Readonly<Partial<Record<Situation, number>>> = {
@@ -109,6 +114,7 @@ async function startWebhook(): Promise<Member> {
     new WebhookChannel({
       urlOf: () => `http://127.0.0.1:${to}/hook/${CANARY}`,
       requestTimeoutMs,
+      ...how,
     });
   return {
     channel: channelTo(port),
@@ -122,5 +128,37 @@ async function startWebhook(): Promise<Member> {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
+  };
+}
+
+/** A mail server has no redirect: the nearest is that it names another one, which must not be asked. */
+async function startEmail(): Promise<Member> {
+  const login = { user: 'alerts', password: CANARY };
+  const fake = await startFakeMail({ login });
+  const ends: Readonly<Record<Situation, MailEnd | undefined>> = {
+    success: undefined,
+    limited: `450 4.2.1 ${CANARY} is greylisted, try again in 7 seconds`,
+    'server error': `451 4.3.0 no ${CANARY}`,
+    refusal: `554 5.7.1 no ${CANARY}`,
+    reset: 'reset',
+    stall: 'stall',
+    redirect: '551 5.1.6 try <1@127.0.0.2>',
+  };
+  const channelTo = (port: number, requestTimeoutMs = PATIENT_MS) =>
+    new EmailChannel({
+      host: '127.0.0.1',
+      port,
+      tls: 'off',
+      login: { user: login.user, password: () => new Secret(CANARY) },
+      from: 'alerts@example.org',
+      requestTimeoutMs,
+    });
+  return {
+    channel: channelTo(fake.port),
+    hasty: channelTo(fake.port, HASTY_MS),
+    astray: (port) => channelTo(port),
+    set: (situation) => fake.setEnd(ends[situation]),
+    requests: () => fake.bodies(),
+    close: () => fake.close(),
   };
 }

@@ -39,7 +39,7 @@ test('--to names one of them; an unknown name is refused with those that are kno
   expect((await notifyTest(telegram, { critical: '100', warning: '200' }, '--to=warning')).exit).toBe(0);
   expect(telegram.messages().map(({ chat }) => chat)).toEqual(['200']);
   const { exit, output } = await notifyTest(telegram, { critical: '100' }, '--to=oncall');
-  expect([exit, output]).toEqual([2, '--to=oncall is no chat and no webhook; known: critical\n']);
+  expect([exit, output]).toEqual([2, '--to=oncall is no chat, webhook or address; known: critical\n']);
 });
 
 test('explains each failure in plain words, with what to do, and never shows the token', async () => {

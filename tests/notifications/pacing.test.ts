@@ -1,15 +1,13 @@
 /** Owns the proof that messages sent as planned break no limit of Telegram, whatever happens between. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { type Pacing, telegramRest } from '../../src/notifications/chat-pace.js';
 import {
   earliest,
-  holdAll,
-  holdChat,
   NO_PACE,
   type PacingState,
   plan,
   readPacing,
-  settled,
   TELEGRAM_PACE,
 } from '../../src/notifications/pacing.js';
 import { PUBLISHED_LIMITS, TelegramLimiter } from '../harness/telegram-limits.js';
@@ -41,22 +39,15 @@ describe('the pace', () => {
   });
 
   it('fits a message between others that were planned for later', () => {
-    const held = holdChat(NO_PACE, '1', 10_000);
-    const { times } = planAll(['1', '2', '1', '2'], 0, held);
-    expect(times).toEqual([10_000, 0, 11_050, 1_050]);
+    const later = planAll(['1'], 10_000).state;
+    expect(planAll(['1', '2', '1', '1'], 9_500, later).times).toEqual([11_050, 9_500, 12_100, 13_150]);
+    expect(planAll(['1', '1'], 7_000, later).times).toEqual([7_000, 8_050]);
   });
 
   it('runs from the answer, because the server may have counted the message as late as that', () => {
-    const { atMs, state } = plan(NO_PACE, '1', 0);
-    expect(earliest(settled(state, '1', atMs, 700), '1', 800)).toBe(1_750);
-    expect(settled(state, '1', atMs, 0)).toBe(state);
-  });
-
-  it('obeys a wait for its chat only, and one for all', () => {
-    const held = holdChat(NO_PACE, '1', 30_000);
-    expect([earliest(held, '1', 0), earliest(held, '2', 0)]).toEqual([30_000, 0]);
-    expect(earliest(holdChat(held, '1', 5_000), '1', 0)).toBe(30_000);
-    expect(earliest(holdAll(held, 40_000), '2', 0)).toBe(40_000);
+    const { pacing, restMs } = telegramRest(undefined, '1', 700);
+    expect(restMs).toBe(1_050);
+    expect(telegramRest(pacing, '1', 1_900).restMs).toBe(1_050);
   });
 
   it('survives the store, forgets what no rule looks at, and takes a damaged row for an empty one', () => {
@@ -76,22 +67,20 @@ describe('the pace', () => {
       chat: fc.constantFrom('1', '2', '3', '-1', '-2', '-3'),
       pauseMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 3_000 })),
       latencyMs: fc.integer({ min: 0, max: 900 }),
-      isHeld: fc.boolean(),
     });
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 150 }), (steps) => {
-        let state = NO_PACE;
+        const chats = new Map<string, { pacing: Pacing; freeAtMs: number }>();
         let nowMs = 0;
         const arrivals: { chat: string; atMs: number }[] = [];
-        for (const { chat, pauseMs, latencyMs, isHeld } of steps) {
-          nowMs += pauseMs;
-          if (isHeld && pauseMs > 2_000) state = holdChat(state, chat, nowMs + pauseMs);
-          const planned = plan(state, chat, nowMs);
-          nowMs = Math.max(nowMs, planned.atMs);
+        for (const { chat, pauseMs, latencyMs } of steps) {
+          const { pacing, freeAtMs } = chats.get(chat) ?? { pacing: undefined, freeAtMs: 0 };
+          nowMs = Math.max(nowMs + pauseMs, freeAtMs);
           // It reaches the server somewhere on the way, and the answer comes at its end.
           arrivals.push({ chat, atMs: nowMs + latencyMs / 2 });
           nowMs += latencyMs;
-          state = settled(planned.state, chat, planned.atMs, nowMs);
+          const rest = telegramRest(pacing, chat, nowMs);
+          chats.set(chat, { pacing: rest.pacing, freeAtMs: nowMs + rest.restMs });
         }
         let clockMs = 0;
         const limiter = new TelegramLimiter({ ...PUBLISHED_LIMITS, chatBurst: 1 }, () => clockMs);

@@ -48,13 +48,14 @@ export async function relayProcess(
 export async function post(
   url: string,
   body: string,
+  patienceMs = 10_000,
 ): Promise<{ readonly status: number; readonly retryAfter: string | null }> {
   try {
     const answer = await fetch(`${url}/api/alerts/webhook`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body,
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(patienceMs),
     });
     await answer.text();
     return { status: answer.status, retryAfter: answer.headers.get('retry-after') };

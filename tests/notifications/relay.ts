@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { readWebhook } from '../../src/alerts/webhook.js';
+import type { ChatViews } from '../../src/chat-control.js';
 import { parseConfig } from '../../src/config/load.js';
 import { createMetrics, type Metrics } from '../../src/metrics/registry.js';
 import { createScraper } from '../../src/metrics/scrape.js';
@@ -48,11 +49,12 @@ export function section(
   telegram: FakeTelegram,
   chats: Readonly<Record<string, string>>,
   more = '',
+  actions = '',
 ): string {
   writeFileSync(join(directory, 'token'), telegram.token, { mode: 0o600 });
   const lines = Object.entries(chats).map(([name, chat]) => `${name}: "${chat}"`);
   return `notifications:
-  telegram: { token_file: ${join(directory, 'token')}, api_url: "${telegram.url}", chats: { ${lines.join(', ')} } }
+  telegram: { token_file: ${join(directory, 'token')}, api_url: "${telegram.url}", chats: { ${lines.join(', ')} }${actions === '' ? '' : `, ${actions}`} }
 ${more}`;
 }
 
@@ -63,6 +65,9 @@ export interface RelaySetup {
   readonly chats?: Readonly<Record<string, string>>;
   /** Further lines of the section. */
   readonly more?: string;
+  /** The line `actions` of the bot's section. */
+  readonly actions?: string;
+  readonly views?: ChatViews;
   readonly holder?: string;
   /** `by hand`: no job runs until `start`. */
   readonly jobs?: 'running' | 'by hand';
@@ -74,6 +79,8 @@ export function startRelay({
   telegram,
   chats = { critical: '100' },
   more = '',
+  actions = '',
+  views,
   holder = 'test',
   jobs = 'running',
 }: RelaySetup): {
@@ -85,7 +92,7 @@ export function startRelay({
   readonly stop: () => Promise<unknown>;
 } {
   const config = parseConfig(
-    `source: { url: postgres://nobody@127.0.0.1/none }\n${section(scratch(), telegram, chats, more)}`,
+    `source: { url: postgres://nobody@127.0.0.1/none }\n${section(scratch(), telegram, chats, more, actions)}`,
     { env: {} },
   );
   const metrics = createMetrics({ processMetrics: 'omit' });
@@ -99,6 +106,7 @@ export function startRelay({
     holder,
     isReady: () => true,
     failpoint: () => {},
+    ...(views === undefined ? {} : { views }),
     wallMs: Date.now,
   });
   const supervisor = createSupervisor({

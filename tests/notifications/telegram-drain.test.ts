@@ -2,15 +2,8 @@
 import { afterEach, expect, it } from 'vitest';
 import { Secret } from '../../src/config/secret.js';
 import type { Outcome } from '../../src/notifications/channel.js';
+import { type Pacing, telegramRest } from '../../src/notifications/chat-pace.js';
 import { renderNotice } from '../../src/notifications/message.js';
-import {
-  earliest,
-  holdChat,
-  NO_PACE,
-  type PacingState,
-  plan,
-  settled,
-} from '../../src/notifications/pacing.js';
 import { TelegramChannel } from '../../src/notifications/telegram.js';
 import { ManualClock } from '../../src/resilience/manual-clock.js';
 import { type FakeTelegram, startFakeTelegram } from '../harness/telegram.js';
@@ -40,20 +33,21 @@ it.each([1, 2])('drains a queue although a third of the requests fail, seed %i',
     chat: CHATS[place % CHATS.length]!,
     id: `M${place}X`,
   }));
-  let pace: PacingState = NO_PACE;
+  const pace = new Map<string, { pacing: Pacing; freeAtMs: number }>();
+  const freeAtMs = (chat: string) => pace.get(chat)?.freeAtMs ?? 0;
   const ends: Outcome[] = [];
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-    queue.sort((a, b) => earliest(pace, a.chat, clockMs) - earliest(pace, b.chat, clockMs));
-    const planned = plan(pace, next.chat, clockMs);
-    clockMs = planned.atMs;
+    clockMs = Math.max(clockMs, freeAtMs(next.chat));
     const [part] = renderNotice('Queue', `message ${next.id}`, next.id).parts;
     const { text, plain } = part!;
     const outcome = await channel.send({ to: { chat: next.chat }, text, plain, silent: false });
     ends.push(outcome);
     clockMs += 40;
-    pace = settled(planned.state, next.chat, planned.atMs, clockMs);
-    if (outcome.kind === 'limited') pace = holdChat(pace, next.chat, clockMs + outcome.afterSeconds * 1000);
+    const { pacing, restMs } = telegramRest(pace.get(next.chat)?.pacing, next.chat, clockMs);
+    const toldMs = outcome.kind === 'limited' ? outcome.afterSeconds * 1000 : 0;
+    pace.set(next.chat, { pacing, freeAtMs: clockMs + Math.max(restMs, toldMs) });
     if (outcome.kind !== 'sent') queue.push(next);
+    queue.sort((a, b) => freeAtMs(a.chat) - freeAtMs(b.chat));
     if (ends.length > 10 * MESSAGES)
       throw new Error(`${queue.length} messages are left after ${ends.length} requests`);
   }
