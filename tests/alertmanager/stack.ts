@@ -55,9 +55,14 @@ const ABOUT_THE_MACHINE = [
   'MemoryUsedHigh',
 ];
 
+/** The rules that are about the machine and the process, and the trends of hours that they look at. */
+const ABOUT_RESOURCES: readonly string[] = ['resources.yml', 'resource-alerts.yml'];
+
 /** Starts all of it. Every length of time of the rules and the routes is divided by `factor`. */
 export async function startStack(options: {
   readonly factor: number;
+  /** Divides those of the rules about resources instead. */
+  readonly resourceFactor?: number | undefined;
   /** Divides the limits of statuses. */
   readonly limitFactor: number;
   readonly demo: readonly string[];
@@ -76,7 +81,7 @@ export async function startStack(options: {
 }
 
 async function start(
-  { factor, limitFactor, demo, scrapeIntervalMs }: Parameters<typeof startStack>[0],
+  { factor, resourceFactor = factor, limitFactor, demo, scrapeIntervalMs }: Parameters<typeof startStack>[0],
   stops: (() => Promise<void> | void)[],
   stop: () => Promise<void>,
 ): Promise<AlertingStack> {
@@ -106,6 +111,7 @@ async function start(
     target: new URL(exporter.url).host,
     alertmanager: alertmanager.address,
     factor,
+    resourceFactor,
     limitFactor,
     scrapeIntervalMs,
   });
@@ -171,6 +177,7 @@ async function startRuledPrometheus(options: {
   readonly target: string;
   readonly alertmanager: string;
   readonly factor: number;
+  readonly resourceFactor: number;
   readonly limitFactor: number;
   readonly scrapeIntervalMs: number;
 }) {
@@ -181,7 +188,10 @@ async function startRuledPrometheus(options: {
     const text = readFileSync(join(bundle, 'rules', file), 'utf8');
     writeFileSync(
       join(directory, 'rules', file),
-      accelerateRules(text, factor, { without: ABOUT_THE_MACHINE, limitFactor: options.limitFactor }),
+      accelerateRules(text, ABOUT_RESOURCES.includes(file) ? options.resourceFactor : factor, {
+        without: ABOUT_THE_MACHINE,
+        limitFactor: options.limitFactor,
+      }),
     );
   }
   const window = `${Math.round(300_000 / factor)}ms`;
