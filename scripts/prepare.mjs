@@ -74,6 +74,7 @@ const tools = [
   { name: 'prometheus-alertmanager', package: 'prometheus-alertmanager' },
   { name: 'prometheus-node-exporter', package: 'prometheus-node-exporter' },
   { name: 'redis-server', package: 'redis-server' },
+  { name: 'victoria-metrics', package: 'victoria-metrics' },
   { name: 'initdb', package: 'postgresql', also: '/usr/lib/postgresql' },
 ];
 

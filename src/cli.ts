@@ -34,7 +34,8 @@ const HELP = `flowgauge ${version}: counts every item that moves through your sy
     --to=NAME                   to this chat or webhook only
   flowgauge docs [--check]      write the generated references, or say which are out of date
 
-check, install and uninstall take the flags of serve as well. A running exporter takes SIGUSR2: log level debug, and back.
+check, install and uninstall take the flags of serve as well. A running exporter takes SIGUSR2: log level debug, and
+back; and SIGHUP: read the web configuration file again.
 `;
 
 /** Errors of these codes are answers: the message is for the operator and a stack would only hide it. */
@@ -88,6 +89,8 @@ async function serve(argv: readonly string[]): Promise<void> {
   switchLevelOnSignal(log, config.log.level);
   await runUntilSignal(log, async () => {
     const exporter = await startExporter({ config, version, log });
+    // Without a listener the signal would end the process.
+    process.on('SIGHUP', () => void exporter.reload());
     return () => exporter.stop();
   });
 }

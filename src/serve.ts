@@ -5,26 +5,22 @@ import { Turns } from './changes/turns.js';
 import type { Failpoint } from './changes/watcher.js';
 import type { ValidConfig } from './config/valid-config.js';
 import { FlowBoard } from './flow-board.js';
-import { createApp } from './http/app.js';
-import { type Listening, listen } from './http/server.js';
-import { instrumentExpress } from './instrument/express.js';
 import { LEASE_NAME, type LiveState, readiness, startJobs } from './jobs.js';
 import { DWELL_BUCKETS_SECONDS } from './metrics/catalog-flows.js';
 import { createMetrics, type Metrics } from './metrics/registry.js';
-import { createScraper } from './metrics/scrape.js';
-import { openRelay, type Relay } from './notification-relay.js';
+import { openRelay, type Relay, type RelayOptions } from './notification-relay.js';
 import { type OpenDatabases, openDatabases } from './open-databases.js';
 import { openProbeBoard, type ProbeBoard } from './probe-board.js';
 import type { Supervisor } from './resilience/supervisor.js';
 import { openResourceBoard, type ResourceBoard } from './resource-board.js';
-import { readRunbooks } from './runbooks.js';
 import { holderName } from './storage/holder.js';
 import { release } from './storage/lease.js';
 import { stuckReport } from './stuck-report.js';
-import { exemplarLabels } from './telemetry/context.js';
 import type { RootLogger } from './telemetry/logger.js';
 import { startTracing } from './telemetry/start-tracing.js';
 import { noTracing, type Tracing } from './telemetry/tracing.js';
+import type { Reload } from './web-door.js';
+import { startWeb, type Web, type WebParts } from './web-start.js';
 
 /** Together below ten seconds, the patience of `docker stop`, even when no database answers. */
 const STOP_WEB_MS = 2_000;
@@ -49,6 +45,8 @@ export interface Exporter {
   readonly tracing: Tracing;
   /** What /-/ready answers. */
   ready(): { readonly ready: boolean; readonly reasons: readonly string[] };
+  /** Reads the web configuration file again, now; a broken one changes nothing. */
+  reload(): Reload;
   /** Stops intake, ends the running work, closes. Resolves within about ten seconds. */
   stop(): Promise<void>;
 }
@@ -87,28 +85,24 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
   });
   const probes = openProbeBoard(config, { metrics, log, databases });
   const holder = holderName();
-  const relay = relayOf(options, databases, metrics, holder, () => state.migrated);
-  const scraper = createScraper(metrics);
-  const web = await listenOrClose(options, databases, () =>
-    createApp({
-      scrape: (headers) =>
-        scraper.scrape({
-          accept: headers.accept,
-          acceptEncoding: headerText(headers['accept-encoding']),
-          timeoutSeconds: headers['x-prometheus-scrape-timeout-seconds'],
-        }),
-      flows: () => board.overviews(),
-      stuck: (flow, { limit }) => stuckReport(databases.store, runners.get(flow)?.flow, limit, Date.now()),
-      ready: () => readiness(state, runners),
-      alerts: relay?.http,
-      runbooks: readRunbooks(),
-      buildInfo: { version },
-      telemetryPath: config.web.telemetryPath,
-      logger: log.named('http'),
-      tracing,
-      instrument: instrumentExpress(metrics, { exemplar: exemplarLabels }),
-    }),
-  );
+  const stuck = (flow: string, limit: number) =>
+    stuckReport(databases.store, runners.get(flow)?.flow, limit, Date.now());
+  const views = { flows: () => board.overviews(), stuck };
+  const isReady = () => state.migrated;
+  const relay = relayOf(options, { store: databases.store, metrics, holder, isReady, views });
+  const web = await startOrClose(databases, {
+    config,
+    version,
+    log,
+    metrics,
+    tracing,
+    relay,
+    store: databases.store,
+    isMigrated: () => state.migrated,
+    flows: () => board.overviews(),
+    stuck: (flow, { limit }) => stuckReport(databases.store, runners.get(flow)?.flow, limit, Date.now()),
+    ready: () => readiness(state, runners),
+  });
 
   const runners = buildRunners(options, databases, board, isLeader);
   try {
@@ -127,7 +121,7 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
     state,
     holder,
     tracing,
-    others: [...(resources?.jobs() ?? []), ...probes.jobs(), ...(relay?.jobs() ?? [])],
+    others: [...(resources?.jobs() ?? []), ...probes.jobs(), ...(relay?.jobs() ?? []), ...web.jobs()],
   });
   log.info('started', {
     url: web.url,
@@ -144,6 +138,7 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
     probes,
     tracing,
     ready: () => readiness(state, runners),
+    reload: web.door.reload,
     stop: async () => {
       await stop(options, web, supervisor, databases, holder, state);
       if (!(await tracing.stop(FLUSH_DEADLINE_MS))) log.warn('the last traces may not have been sent');
@@ -154,19 +149,13 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
 /** The ways to people; undefined when none is configured. */
 function relayOf(
   { config: { notifications, failpoint }, log }: ServeOptions,
-  databases: OpenDatabases,
-  metrics: Metrics,
-  holder: string,
-  isReady: () => boolean,
+  parts: Pick<RelayOptions, 'store' | 'metrics' | 'holder' | 'isReady' | 'views'>,
 ): Relay | undefined {
   if (notifications === undefined) return undefined;
   return openRelay({
+    ...parts,
     config: notifications,
-    store: databases.store,
-    metrics,
     log,
-    holder,
-    isReady,
     failpoint: (name) => stopAt(failpoint, name),
     wallMs: Date.now,
   });
@@ -187,18 +176,9 @@ async function openTracing({ config, version, log }: ServeOptions): Promise<Trac
   return startTracing({ serviceName: 'flowgauge', version, log: log.named('tracing') });
 }
 
-async function listenOrClose(
-  { config, log }: ServeOptions,
-  databases: OpenDatabases,
-  build: () => ReturnType<typeof createApp>,
-): Promise<Listening> {
-  const { host, port } = config.web.listenAddress;
+async function startOrClose(databases: OpenDatabases, parts: WebParts): Promise<Web> {
   try {
-    return await listen(build(), {
-      host,
-      port,
-      onError: (err) => log.named('http').error('listener', { err }),
-    });
+    return await startWeb(parts);
   } catch (error) {
     await databases.close(CLOSE_DATABASES_MS);
     throw error;
@@ -239,7 +219,7 @@ function buildRunners(
 
 async function stop(
   { log }: ServeOptions,
-  web: Listening,
+  web: Web,
   supervisor: Supervisor,
   databases: OpenDatabases,
   holder: string,
@@ -271,10 +251,6 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined
   });
   promise.catch(() => {});
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
-
-function headerText(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value.join(', ') : value;
 }
 
 function logEvent(log: RootLogger, event: RunnerEvent): void {

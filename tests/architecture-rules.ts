@@ -46,6 +46,13 @@ export const LAYERS: readonly Layer[] = [
   { level: 2, name: 'instrument', files: /^instrument\//, also: ['publish'], not: ['config', 'storage'] },
   { level: 2, name: 'demo', files: /^demo\//, also: [], not: ['config'] },
   {
+    level: 2,
+    name: 'access',
+    files: /^access\//,
+    also: [],
+    not: ['metrics', 'telemetry'],
+  },
+  {
     level: 3,
     name: 'http',
     files: /^http\//,

@@ -1,6 +1,6 @@
 /** Owns `flowgauge notify test`: one message to each chat, and in plain words what is wrong where it does not arrive. */
 import type { NotificationsConfig } from '../config/notifications.js';
-import { buildWays, routingOf } from '../notification-relay.js';
+import { buildWays, routingOf } from '../notification-ways.js';
 import type { Outcome, PermanentReason, TransientReason } from '../notifications/channel.js';
 import { renderNotice } from '../notifications/message.js';
 import { eventIdOf } from '../notifications/render.js';
@@ -39,13 +39,13 @@ export function takeNames(argv: readonly string[]): { readonly only: string[]; r
 export async function runNotifyTest({ config, only, log, print, wallMs }: NotifyOptions): Promise<boolean> {
   if (config === undefined)
     throw new NotifyOptionError(
-      'No way to people is configured: write notifications.telegram or notifications.webhooks.',
+      'No way to people is configured: write notifications.telegram, webhooks, slack or email.',
     );
   const { targets } = routingOf(config);
   const unknown = only.find((name) => !targets.has(name));
   if (unknown !== undefined)
     throw new NotifyOptionError(
-      `--to=${unknown} is no chat and no webhook; known: ${[...targets.keys()].join(', ')}`,
+      `--to=${unknown} is no chat, webhook or address; known: ${[...targets.keys()].join(', ')}`,
     );
   const ways = new Map(buildWays(config, log, undefined).map(({ channel }) => [channel.name, channel]));
   let good = true;
@@ -89,14 +89,18 @@ export function explain(outcome: Outcome, target: Target, config: NotificationsC
 type Advice = (target: Target, config: NotificationsConfig) => string;
 
 const tokenFile: Advice = (_, { telegram }) => telegram?.tokenFile ?? 'the token file';
-const host: Advice = ({ channel }, { telegram }) =>
-  channel === 'telegram' ? (telegram?.apiUrl ?? 'Telegram') : 'the address in the url_file';
+const host: Advice = ({ channel }, { telegram, email }) => {
+  if (channel === 'email') return email?.host ?? 'the mail server';
+  return channel === 'telegram' ? (telegram?.apiUrl ?? 'Telegram') : 'the address in the url_file';
+};
 
 const PERMANENT: Readonly<Record<PermanentReason, Advice>> = {
   chat_not_found: ({ channel, chat }) =>
-    channel === 'telegram'
-      ? `there is no chat ${chat} for this bot. Check the number (groups begin with -, supergroups with -100), and add the bot to the chat; in a private chat, write /start to it first`
-      : 'there is nothing at the address. Check the url_file',
+    channel === 'email'
+      ? `the mail server knows no ${chat}`
+      : channel === 'telegram'
+        ? `there is no chat ${chat} for this bot. Check the number (groups begin with -, supergroups with -100), and add the bot to the chat; in a private chat, write /start to it first`
+        : 'there is nothing at the address. Check the url_file',
   blocked: () => 'the bot was blocked or removed. Let somebody in the chat unblock it or add it again',
   no_rights: () =>
     'the bot may not write here. Give it the right to send messages, or make it an administrator of the channel',
@@ -123,7 +127,10 @@ const TRANSIENT: Readonly<Record<TransientReason, Advice>> = {
   bad_answer: (target, config) =>
     `${host(target, config)} answered something that it should not. Is it the right address?`,
   circuit_open: () => 'too many failures in a row; nothing is tried for two minutes',
-  unauthorized: PERMANENT.unauthorized,
+  unauthorized: (target, config) =>
+    target.channel === 'email'
+      ? `${host(target, config)} refuses the login. Check user and password_file`
+      : PERMANENT.unauthorized(target, config),
   aborted: (target, config) => `given up. Check that ${tokenFile(target, config)} can be read`,
   other: () => 'the reason is not known to us',
 };

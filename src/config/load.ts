@@ -21,6 +21,7 @@ import type { Secret } from './secret.js';
 import { readSecretFile } from './secret-file.js';
 import { readTracing } from './tracing-variables.js';
 import { assemble, type ValidConfig } from './valid-config.js';
+import { checkWebFile, webFileOf } from './web-exposure.js';
 
 /** The file that is read when nothing names one and it exists. */
 export const DEFAULT_FILE = 'flowgauge.yml';
@@ -98,6 +99,9 @@ export function parseConfig(text: string, options: ParseOptions): ValidConfig {
     if (problems.some(({ path: faulty }) => faulty === text || text.startsWith(`${faulty}.`))) continue;
     problems.push({ path: text, where: whereOf(path), value: undefined, what, remedy });
   }
+  const isOverridden = overrides.some(({ path }) => samePath(path, ['web', 'config_file']));
+  const webFile = webFileOf(tree, isOverridden ? '.' : directory);
+  problems.push(...checkWebFile(result.data?.web, webFile, whereOf));
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
 
   const { source, store } = result.data;
@@ -106,6 +110,7 @@ export function parseConfig(text: string, options: ParseOptions): ValidConfig {
     storeUrl: store.url ?? secrets[1],
     directory,
     probeUrls: probes.urls,
+    webFile,
     embedded: store.embedded === undefined ? undefined : resolve(directory, store.embedded),
     tracing: readTracing(env),
     failpoint: env[FAILPOINT_VARIABLE]?.trim() || undefined,

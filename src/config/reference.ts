@@ -60,7 +60,8 @@ export function renderConfigReference(): string {
 const RULES = [
   'One of `url` and `url_file` (and, for `store`, `embedded`). Without a `store` our tables live in the source.',
   'Without a source there must be `store.embedded`, which is then watched as well.',
-  'A `listen_address` that other machines can reach needs `allow_anonymous_remote: true`.',
+  'A `listen_address` that other machines can reach needs a `config_file` that asks for credentials, or `allow_anonymous_remote: true`.',
+  '`enable_admin_api` needs a `config_file` in which somebody has the role `admin`. See [access.md](access.md).',
   'A flow is named `[a-z][a-z0-9_]*`, at most 40 characters. Two flows may watch one table, but not the same status column.',
   '`none`, `other` and `overflow` are no statuses: they stand for "not in the table", "not declared" and "beyond the budget".',
   'Both sides of a move are declared statuses; `none>new` and `new>none` are allowed. `new>new` needs `repeats: count`.',

@@ -41,6 +41,9 @@ export interface ValidConfig {
     /** Without a slash at the end. */
     readonly externalUrl: string | undefined;
     readonly allowAnonymousRemote: boolean;
+    /** Absolute path of the web configuration file. */
+    readonly configFile: string | undefined;
+    readonly adminApi: boolean;
   };
   readonly log: { readonly level: (typeof LOG_LEVELS)[number] };
   /** The watched database. */
@@ -89,6 +92,8 @@ export interface Resolved {
   readonly directory: string;
   /** What the `url_file` of a probe holds, by the probe's name. */
   readonly probeUrls: ReadonlyMap<string, Secret>;
+  /** Absolute path of the web configuration file. */
+  readonly webFile: string | undefined;
   /** Absolute path. */
   readonly embedded: string | undefined;
   readonly tracing: TracingConfig;
@@ -108,6 +113,8 @@ export function assemble(read: Read, resolved: Resolved): ValidConfig {
       telemetryPath: read.web.telemetry_path,
       externalUrl: read.web.external_url,
       allowAnonymousRemote: read.web.allow_anonymous_remote,
+      configFile: resolved.webFile,
+      adminApi: read.web.enable_admin_api,
     },
     log: { level: read.log.level },
     source,

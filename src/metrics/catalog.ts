@@ -1,4 +1,5 @@
 /** Owns the catalogue: every series this release emits, with its labels, unit and purpose. */
+import { accessMetrics } from './catalog-access.js';
 import { flowMetrics } from './catalog-flows.js';
 import { httpMetrics } from './catalog-http.js';
 import { jobMetrics } from './catalog-jobs.js';
@@ -12,6 +13,7 @@ import { defineCatalog } from './define.js';
 
 /** All definitions by the names that their instruments have in the program. */
 export const catalog = defineCatalog({
+  ...accessMetrics,
   ...flowMetrics,
   ...httpMetrics,
   ...policyMetrics,

@@ -10,7 +10,9 @@ import { Timeout } from '../resilience/timeout.js';
 import { BreakerSeries } from './breaker-series.js';
 import { type Unwatch, watchFallback, watchLimiter, watchRetry, watchTimeout } from './policy-series.js';
 import type { Metrics } from './registry.js';
-import { claimName } from './watched-names.js';
+import { claimName, watchedOf } from './watched-names.js';
+
+const BREAKER = 'circuit breaker';
 
 /**
  * Puts policies on the metrics, a wrapped chain with each of its members. Every series is there at once, at zero. The
@@ -32,6 +34,11 @@ export function watchPolicies(metrics: Metrics, policies: readonly Policy[]): Un
   return end;
 }
 
+/** The circuit breakers whose state is on these metrics. */
+export function watchedBreakers(metrics: Metrics): readonly CircuitBreaker[] {
+  return watchedOf(metrics, BREAKER).filter((one) => one instanceof CircuitBreaker);
+}
+
 function watchPolicy(metrics: Metrics, policy: Policy): Unwatch {
   const [kind, watch] = watcherOf(policy);
   const release = claimName(metrics, kind, policy.name, policy);
@@ -44,8 +51,7 @@ function watchPolicy(metrics: Metrics, policy: Policy): Unwatch {
 }
 
 function watcherOf(policy: Policy): readonly [string, (metrics: Metrics) => Unwatch] {
-  if (policy instanceof CircuitBreaker)
-    return ['circuit breaker', (metrics) => watchBreaker(metrics, policy)];
+  if (policy instanceof CircuitBreaker) return [BREAKER, (metrics) => watchBreaker(metrics, policy)];
   if (policy instanceof Retry) return ['retry', (metrics) => watchRetry(metrics, policy)];
   if (policy instanceof Timeout) return ['timeout', (metrics) => watchTimeout(metrics, policy)];
   if (policy instanceof Limiter) return ['limiter', (metrics) => watchLimiter(metrics, policy)];

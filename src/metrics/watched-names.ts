@@ -9,6 +9,12 @@ export class WatchError extends Error {
 
 const taken = new WeakMap<Metrics, Map<string, object>>();
 
+/** The things of a kind that are watched now. */
+export function watchedOf(metrics: Metrics, kind: string): readonly object[] {
+  const names = taken.get(metrics) ?? new Map<string, object>();
+  return [...names].filter(([key]) => key.startsWith(`${kind} "`)).map(([, owner]) => owner);
+}
+
 /**
  * Takes a name for `owner`; the answer gives it back. Undefined when the same owner has it already, so that watching
  * twice does not count twice. Throws WatchError when another has it.

@@ -48,7 +48,7 @@ describe('the command line', () => {
   it('lists all wrong flags at once', () => {
     expect(messageOf(['--nope', '--config.check=1', 'x', '--log.level', '--help'])).toMatchInlineSnapshot(`
       "The configuration has 4 problems:
-        --nope: is not a known flag. Did you mean --help? Otherwise remove it; known: --config.file, --config.check, --web.listen-address, --web.telemetry-path, --web.external-url, --log.level, --version, --help.
+        --nope: is not a known flag. Did you mean --help? Otherwise remove it; known: --config.file, --config.check, --web.listen-address, --web.telemetry-path, --web.external-url, --web.config.file, --web.enable-admin-api, --log.level, --version, --help.
         --config.check: takes no value. Write --config.check alone.
         (command line): has an argument without a flag. Write --flag=value; see --help.
         --log.level: has no value. Write --log.level=LEVEL."
@@ -67,6 +67,8 @@ describe('the command line', () => {
             --web.listen-address=HOST:PORT  Where the web pages and /metrics are served. Default: 127.0.0.1:9877.
             --web.telemetry-path=PATH       The path that Prometheus scrapes. Default: /metrics.
             --web.external-url=URL          The address under which people reach this process; used in links.
+            --web.config.file=FILE          The web configuration file: TLS, users, tokens, roles and limits, with the keys of Prometheus’ exporters. Read again when it changes.
+            --web.enable-admin-api=BOOL     Whether the routes exist that change something: /admin and /-/reload. Needs credentials with the role admin. Default: false.
             --log.level=LEVEL               The least important event that is logged. Default: info.
             --version                       Print the version and exit.
         -h, --help                          Print this text and exit.

@@ -1,6 +1,6 @@
 /** Owns the proof that good files load, and of the values that the program then works with. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig, parseConfig } from '../../src/config/load.js';
 import type { ValidConfig } from '../../src/config/valid-config.js';
@@ -21,6 +21,8 @@ describe('good files', () => {
       telemetryPath: '/metrics',
       externalUrl: undefined,
       allowAnonymousRemote: false,
+      configFile: undefined,
+      adminApi: false,
     });
     expect(config.log).toEqual({ level: 'info' });
     expect(config.limits).toEqual({ seriesPerMetric: 2000, seriesTotal: 20_000 });
@@ -60,6 +62,8 @@ describe('good files', () => {
       telemetryPath: '/internal/metrics',
       externalUrl: 'https://flowgauge.example.org/gauge',
       allowAnonymousRemote: true,
+      configFile: join(dirname(folder), 'web', 'full.yml'),
+      adminApi: true,
     });
     expect(config.log.level).toBe('debug');
     expect(urlOf(config.source)).toBe(

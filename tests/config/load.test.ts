@@ -64,6 +64,8 @@ describe('where a value comes from', () => {
       telemetryPath: '/m',
       externalUrl: 'https://x.example',
       allowAnonymousRemote: true,
+      configFile: undefined,
+      adminApi: false,
     });
     expect(config.failpoint).toBe('fold');
   });
@@ -210,7 +212,7 @@ describe('the text of a refusal', () => {
     const env = { FLOWGAUGE_WEB_LISTEN_ADDRESS: '0.0.0.0:9877', STORE_URL: '' };
     expect(messageOf(() => parseConfig(text, { env, fileName: 'flowgauge.yml' }))).toMatchInlineSnapshot(`
       "The configuration has 10 problems:
-        web.listen_address (environment FLOWGAUGE_WEB_LISTEN_ADDRESS): "0.0.0.0:9877" can be reached from other machines, and no credentials protect it. Listen on 127.0.0.1, or set web.allow_anonymous_remote: true when the network itself is closed.
+        web.listen_address (environment FLOWGAUGE_WEB_LISTEN_ADDRESS): "0.0.0.0:9877" can be reached from other machines, and no credentials protect it. Listen on 127.0.0.1, name a web.config_file with users or tokens, or set web.allow_anonymous_remote: true when the network itself is closed.
         log.level (flowgauge.yml:1): "loud" is not one of trace, debug, info, warn, error, fatal. Did you mean debug?
         source.url (flowgauge.yml:2): is not a postgres:// or postgresql:// URL. Write postgres://USER:PASSWORD@HOST:5432/DATABASE, with special characters of the password percent-encoded (@ is %40, # is %23, % is %25, / is %2F, ? is %3F).
         store.url (environment STORE_URL): is empty. Write postgres://USER:PASSWORD@HOST:5432/DATABASE, with special characters of the password percent-encoded (@ is %40, # is %23, % is %25, / is %2F, ? is %3F).

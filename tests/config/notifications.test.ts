@@ -35,6 +35,31 @@ describe('notifications', () => {
     expect(read('{ttl: 1h}')).toBeUndefined();
   });
 
+  it('read actions, mail and Slack; actions are off until they are switched on', () => {
+    const place = directory();
+    const bot = (actions: string) => `telegram: {token_file: token, chats: {a: 1, b: 2}${actions}}`;
+    expect(read(`{${bot('')}}`, place)!.telegram!.actions).toBeUndefined();
+    const on = 'actions: {enabled: true, users: [501, "502"], alertmanager_url: "http://127.0.0.1:9093"}';
+    expect(read(`{${bot(`, ${on}`)}}`, place)!.telegram!.actions).toMatchObject({
+      chats: ['a', 'b'],
+      users: ['501', '502'],
+    });
+    const mail = read(
+      '{email: {host: m, user: u, password_file: token, from: a@b.c, to: {oncall: d@e.f}}, slack: {room: {url_file: token}}}',
+      place,
+    )!;
+    expect(mail.email).toEqual({
+      host: 'm',
+      port: 587,
+      tls: 'starttls',
+      login: { user: 'u', passwordFile: join(place, 'token') },
+      from: 'a@b.c',
+      to: new Map([['oncall', 'd@e.f']]),
+    });
+    expect(mail.slack).toEqual(new Map([['room', join(place, 'token')]]));
+    expect(mail.fallback).toBe('room');
+  });
+
   it('read chats as numbers, texts, names and topics; paths begin at the file', () => {
     const place = directory();
     const section = `{telegram: {token_file: token, chats: {a: -1001234567890, b: "-5/42", c: "@channel_1"}}, routes: {oncall: [a, b], info: c}}`;
@@ -73,9 +98,39 @@ describe('notifications', () => {
     ['{telegram: {token_file: token, chats: {a: 1.5}}}', 'notifications.telegram.chats.a', 'is not a chat'],
     ['{telegram: {chats: {a: 1}}}', 'notifications.telegram.token_file', 'is missing'],
     [
+      '{telegram: {token_file: token, chats: {a: 1}, actions: {enabled: true, alertmanager_url: "http://a"}}}',
+      'notifications.telegram.actions.users',
+      'is missing',
+    ],
+    [
+      '{telegram: {token_file: token, chats: {a: 1}, actions: {enabled: true, users: [1]}}}',
+      'notifications.telegram.actions.alertmanager_url',
+      'is missing',
+    ],
+    [
+      '{telegram: {token_file: token, chats: {a: 1}, actions: {users: ["@anna"]}}}',
+      'notifications.telegram.actions.users.0',
+      'is not the number of an account',
+    ],
+    [
+      '{telegram: {token_file: token, chats: {a: 1}, actions: {chats: [b]}}}',
+      'notifications.telegram.actions.chats',
+      'names b, which is no chat',
+    ],
+    [
+      '{email: {host: a, from: a@b.c, to: {x: "a@b.c, d@e.f"}}}',
+      'notifications.email.to.x',
+      'is not an e-mail address',
+    ],
+    [
+      '{email: {host: a, tls: "off", user: u, password_file: token, from: a@b.c, to: {x: a@b.c}}}',
+      'notifications.email.tls',
+      'is off although there is a password',
+    ],
+    [
       '{telegram: {token_file: token, chats: {a: 1}}, webhooks: {a: {url_file: token}}}',
       'notifications.webhooks.a',
-      'has the name of a chat',
+      'is the name of another way',
     ],
     [
       '{telegram: {token_file: token, token: "1:hunter2", chats: {a: 1}}}',

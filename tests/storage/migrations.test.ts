@@ -34,8 +34,13 @@ const tables = (db: Database) =>
     return rows.map((row) => row.relname as string);
   });
 const OURS = [
+  'admin_audit',
+  'admin_keys',
   'alert_events',
   'alert_groups',
+  'chat_actions',
+  'chat_silences',
+  'chat_updates',
   'flow_dwell',
   'flow_items',
   'flow_population',
