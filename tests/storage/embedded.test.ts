@@ -169,6 +169,8 @@ test('a server that was killed with us is recovered, and a stranger with its old
     account: unprivilegedAccount(),
   });
   owners.push(stranger);
+  // On its way from one program to the next it has no arguments, and nobody could tell what it is.
+  await expect.poll(() => readFileSync(`/proc/${stranger.pid}/cmdline`, 'utf8')).toMatch(/^sleep\0/);
   const file = join(directory, 'data', 'postmaster.pid');
   writeFileSync(file, readFileSync(file, 'utf8').replace(/^\d+/, String(stranger.pid)));
   const second = await startEmbedded({ directory, log: listen() });
