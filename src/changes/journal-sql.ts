@@ -105,24 +105,6 @@ export function fingerprint(flow: Flow): string {
 }
 
 /**
- * One page of what committed between two snapshots, in the commit order of each item. Parameters, all text:
- * `$1` the snapshot that is read already, `$2` a later one (`pg_current_snapshot()`), `$3` the last id read of this
- * pair (`'0'` at first), `$4` the number of rows. `'7:7:'` stands for "every transaction below 7".
- *
- * Two snapshots rather than two transaction ids: the bar `tx < xmin` sees the second move of an item and not yet
- * the first, when the first was made by a younger transaction while a third one holds the bar between the two.
- */
-export function readWindowSql(flow: Pick<Flow, 'name'>): string {
-  const names = journalNames(flow);
-  return `SELECT id::text, tx::text, key, from_status, to_status, reason,
-  (extract(epoch FROM at) * 1000000)::text AS at_us
-FROM ${qualified(names.schema, names.journal)}
-WHERE id > $3::text::bigint AND tx >= pg_snapshot_xmin($1::text::pg_snapshot)
-  AND NOT pg_visible_in_snapshot(tx, $1::text::pg_snapshot) AND pg_visible_in_snapshot(tx, $2::text::pg_snapshot)
-ORDER BY id LIMIT $4::text::bigint`;
-}
-
-/**
  * Sets a journal going again that stopped at its bound; run it when everything in it is read and deleted. The ids
  * go on in the next epoch, above every one handed out, also to transactions that are still open. One row with the
  * new base when it had stopped, none otherwise.

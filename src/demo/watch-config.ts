@@ -7,9 +7,6 @@ export type WatchedDemo =
   | { readonly kind: 'tokens' }
   | { readonly kind: 'replay'; readonly statuses: readonly string[]; readonly table?: string };
 
-/** Name of the flow in the configuration, and value of the label `flow`. */
-export const FLOW_OF_DEMO: Record<WatchedDemo['kind'], string> = { tokens: 'tokens', replay: 'replay' };
-
 /** The `flows` part of a configuration file; the databases are named elsewhere. */
 export function flowgaugeYaml(demo: WatchedDemo): string {
   return demo.kind === 'tokens' ? tokensYaml() : replayYaml(demo.table ?? REPLAY_TABLE, demo.statuses);

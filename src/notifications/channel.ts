@@ -117,9 +117,6 @@ export type Outcome =
       readonly chatId: string;
     };
 
-/** The kinds of ends. */
-export const outcomeKinds = ['sent', 'limited', 'transient', 'permanent', 'migrated'] as const;
-
 /** What may be given along with a send. */
 export interface SendOptions {
   /** Ends the send early: the process stops, or the lease of the claim runs out. */

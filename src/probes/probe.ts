@@ -1,11 +1,9 @@
 /** Owns what a probe is: one question to a service within a deadline, and an answer that is never an exception. */
 import type { ProbeKind } from '../config/probe-url.js';
-import { PROBE_REASONS } from '../metrics/catalog-probes.js';
+import type { PROBE_REASONS } from '../metrics/catalog-probes.js';
 import type { ProbeFacts } from '../metrics/probe-series.js';
 import { failureOf, type ProbeFailure } from './failure.js';
 
-/** Why a probe failed. */
-export const probeReasons = PROBE_REASONS;
 /** Why a probe failed. */
 export type ProbeReason = (typeof PROBE_REASONS)[number];
 

@@ -2,7 +2,7 @@
 
 import postgres from 'postgres';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { quoteIdent, readWindowSql } from '../../src/changes/journal-sql.js';
+import { quoteIdent } from '../../src/changes/journal-sql.js';
 import { type PostgresServer, startPostgres } from '../harness/postgres.js';
 import { faultsOf, journalOf, tableOf, watch } from './captured.js';
 
@@ -264,33 +264,5 @@ describe.each(['debian', 'embedded'] as const)('the journal (%s server)', (versi
       await tx`insert into items values (1, 'a')`;
     });
     expect(await journalOf(sql, flow)).toEqual([]);
-  });
-
-  it('is read in commit order across pages and windows, while an older transaction is still open', async () => {
-    const flow = await watch(sql, `${ITEMS} insert into items values (1, 'a')`);
-    const url = server.urlOf(sql.options.database as string);
-    const [first, holder, second] = [1, 2, 3].map(() => postgres(url, { max: 1 })) as [
-      postgres.Sql,
-      postgres.Sql,
-      postgres.Sql,
-    ];
-    const read = async (from: string, to: string) =>
-      (await sql.unsafe(readWindowSql(flow), [from, to, '0', '100'])).map(
-        (r) => `${r.from_status}>${r.to_status}`,
-      );
-    const now = async () => (await sql`select pg_current_snapshot()::text s`)[0]!.s as string;
-    const start = await now();
-    // The order of the transaction ids is first, holder, second; the order of the moves is second, first.
-    await first`begin`.then(() => first`select pg_current_xact_id()`);
-    await holder`begin`.then(() => holder`select pg_current_xact_id()`);
-    await second`update items set status = 'b'`;
-    await first`update items set status = 'c'`.then(() => first`commit`);
-    const middle = await now();
-    expect(await read(start, middle)).toEqual(['a>b', 'b>c']);
-    const bar = middle.split(':')[0];
-    expect(await read(start, `${bar}:${bar}:`)).toEqual(['b>c']);
-    await holder`update items set status = 'd'`.then(() => holder`commit`);
-    expect(await read(middle, await now())).toEqual(['c>d']);
-    await Promise.all([first, holder, second].map((s) => s.end()));
   });
 });
