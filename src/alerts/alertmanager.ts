@@ -11,9 +11,7 @@ export class AlertmanagerError extends Error {
     /** HTTP status; undefined without an answer. */
     readonly status?: number,
   ) {
-    super(
-      `Alertmanager: ${what} failed (${detail}). Look whether it runs, and at notifications.telegram.actions.`,
-    );
+    super(`Alertmanager: ${what} failed (${detail}). Look whether it runs, and at alertmanager.url.`);
   }
 }
 

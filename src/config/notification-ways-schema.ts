@@ -39,15 +39,6 @@ const actions = z.strictObject({
     example: '[123456789]',
     absent: 'required when enabled',
   }),
-  alertmanager_url: optional(
-    {
-      meaning: 'Where Alertmanager is reached.',
-      example: 'http://127.0.0.1:9093',
-      bounds: 'http or https, without user, query and fragment',
-      absent: 'required when enabled',
-    },
-    parseUrl,
-  ),
 });
 
 /** The bot of Telegram. */
@@ -77,8 +68,8 @@ export const telegram = z.strictObject({
   ),
   actions: documented(actions.prefault({}), {
     meaning:
-      'Buttons under the messages and commands in the chat. They act through silences of Alertmanager.',
-    example: '{enabled: true, users: [123456789], alertmanager_url: http://127.0.0.1:9093}',
+      'Buttons under the messages and commands in the chat. They act through silences of the Alertmanager at `alertmanager.url`.',
+    example: '{enabled: true, users: [123456789]}',
   }),
 });
 

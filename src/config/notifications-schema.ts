@@ -204,8 +204,6 @@ function checkActions(bot: unknown, refuse: Refuse): void {
       'is missing',
       'List the accounts that may act: whoever is in the chat is not enough',
     );
-  if (actions.alertmanager_url === undefined)
-    refuse([...path, 'alertmanager_url'], 'is missing', 'Write for example http://127.0.0.1:9093');
 }
 
 function checkMail(mail: unknown, refuse: Refuse): void {

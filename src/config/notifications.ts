@@ -61,7 +61,11 @@ export interface EmailConfig {
 type Read = z.output<typeof notificationsSchema>;
 
 /** The section, or undefined when it names no channel. `directory` is where relative paths begin. */
-export function notificationsOf(read: Read, directory: string): NotificationsConfig | undefined {
+export function notificationsOf(
+  read: Read,
+  directory: string,
+  alertmanagerUrl: string | undefined,
+): NotificationsConfig | undefined {
   const chats = Object.entries(read.telegram?.chats ?? {});
   const [first] = [read.telegram?.chats, read.webhooks, read.slack, read.email?.to].flatMap((ways) =>
     Object.keys(ways ?? {}),
@@ -80,7 +84,7 @@ export function notificationsOf(read: Read, directory: string): NotificationsCon
             tokenFile: path(read.telegram.token_file),
             apiUrl: read.telegram.api_url,
             chats: new Map(chats),
-            actions: actionsOf(read.telegram),
+            actions: actionsOf(read.telegram, alertmanagerUrl),
           },
     webhooks: filesOf(read.webhooks),
     slack: filesOf(read.slack),
@@ -100,8 +104,11 @@ export function notificationsOf(read: Read, directory: string): NotificationsCon
   };
 }
 
-function actionsOf({ actions, chats }: NonNullable<Read['telegram']>): ChatActionsConfig | undefined {
-  const { enabled, users, alertmanager_url: alertmanagerUrl } = actions;
+function actionsOf(
+  { actions, chats }: NonNullable<Read['telegram']>,
+  alertmanagerUrl: string | undefined,
+): ChatActionsConfig | undefined {
+  const { enabled, users } = actions;
   if (!enabled || users === undefined || alertmanagerUrl === undefined) return undefined;
   return { chats: actions.chats ?? Object.keys(chats), users, alertmanagerUrl };
 }

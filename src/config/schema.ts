@@ -7,6 +7,7 @@ import { parseFlowName } from './names.js';
 import { notificationsSchema } from './notifications-schema.js';
 import { probesSchema } from './probes-schema.js';
 import { healthSchema, resourcesSchema } from './resources-schema.js';
+import { alertmanagerSchema, checkActionsServer, prometheusSchema } from './stack-schema.js';
 import { thresholdsSchema } from './thresholds-schema.js';
 import { logSchema, webSchema } from './web-schema.js';
 
@@ -141,6 +142,14 @@ export const configSchema = z
         'The ways to people: alerts come in from Alertmanager and are kept until a channel has confirmed them.',
       example: '{telegram: {token_file: /run/secrets/telegram_token, chats: {critical: -1001234567890}}}',
     }),
+    prometheus: documented(prometheusSchema.prefault({}), {
+      meaning: 'The Prometheus that scrapes us; asked for history and for what limits would have done.',
+      example: '{url: http://127.0.0.1:9090}',
+    }),
+    alertmanager: documented(alertmanagerSchema.prefault({}), {
+      meaning: 'The Alertmanager; asked what fires, and for silences.',
+      example: '{url: http://127.0.0.1:9093}',
+    }),
     limits: documented(limits.prefault({}), {
       meaning: 'The series budget.',
       example: '{series_total: 20000}',
@@ -153,6 +162,7 @@ export const configSchema = z
   .superRefine((value, context) => {
     checkFlows(value.flows, refuseTo(context));
     checkSource(value.source, value.store, refuseTo(context));
+    checkActionsServer(value.notifications, value.alertmanager, refuseTo(context));
   }, whenMap);
 
 function checkFlows(flows: unknown, refuse: Refuse): void {

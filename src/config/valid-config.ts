@@ -68,6 +68,9 @@ export interface ValidConfig {
   readonly probes: ProbesConfig;
   /** The ways to people; undefined when none is configured. */
   readonly notifications: NotificationsConfig | undefined;
+  /** Without a slash at the end; undefined when it is not asked. */
+  readonly prometheusUrl: string | undefined;
+  readonly alertmanagerUrl: string | undefined;
   readonly limits: { readonly seriesPerMetric: number; readonly seriesTotal: number };
   readonly journal: {
     readonly maxRows: number;
@@ -131,7 +134,9 @@ export function assemble(read: Read, resolved: Resolved): ValidConfig {
     },
     health: { weights: read.health.weights },
     probes: probesOf(read.probes, resolved.directory, resolved.probeUrls),
-    notifications: notificationsOf(read.notifications, resolved.directory),
+    notifications: notificationsOf(read.notifications, resolved.directory, read.alertmanager.url),
+    prometheusUrl: read.prometheus.url,
+    alertmanagerUrl: read.alertmanager.url,
     limits: { seriesPerMetric: read.limits.series_per_metric, seriesTotal: read.limits.series_total },
     journal: {
       maxRows: read.journal.max_rows,

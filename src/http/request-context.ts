@@ -2,6 +2,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import type { NextFunction, Request, Response } from 'express';
+import { methodLabel, OTHER_VALUE } from '../instrument/http-labels.js';
 import { inContext } from '../telemetry/context.js';
 import type { Logger } from '../telemetry/logger.js';
 import { noTracing, type OpenSpan, type Tracing } from '../telemetry/tracing.js';
@@ -93,24 +94,13 @@ function tellLog(
   else logger.debug('request answered with an error', fields);
 }
 
-/** Methods are free text on the wire; only known ones may become part of a span's name. */
+/** The word of OpenTelemetry for a method that is none: anybody can send any word, and a span's name is kept. */
 function methodOf(req: Request): string {
-  return KNOWN_METHODS.has(req.method) ? req.method : '_OTHER';
+  const method = methodLabel(req.method);
+  return method === OTHER_VALUE ? '_OTHER' : method;
 }
 
 function routeOf(req: Request): string | undefined {
   const path: unknown = (req.route as { path?: unknown } | undefined)?.path;
   return typeof path === 'string' ? path : undefined;
 }
-
-const KNOWN_METHODS = new Set([
-  'GET',
-  'HEAD',
-  'POST',
-  'PUT',
-  'PATCH',
-  'DELETE',
-  'OPTIONS',
-  'TRACE',
-  'CONNECT',
-]);

@@ -13,15 +13,18 @@ function directory(): string {
   return place;
 }
 
-const read = (section: string, place = directory()) =>
-  parseConfig(`source: {url: 'postgres://a@127.0.0.1/app'}\nnotifications: ${section}`, {
-    env: {},
-    directory: place,
-  }).notifications;
+const read = (section: string, place = directory(), alertmanager = '{url: http://127.0.0.1:9093}') =>
+  parseConfig(
+    `source: {url: 'postgres://a@127.0.0.1/app'}\nalertmanager: ${alertmanager}\nnotifications: ${section}`,
+    {
+      env: {},
+      directory: place,
+    },
+  ).notifications;
 
-function refusal(section: string, place = directory()): string {
+function refusal(section: string, place = directory(), alertmanager?: string): string {
   try {
-    read(section, place);
+    read(section, place, alertmanager);
   } catch (error) {
     if (error instanceof ConfigError) return error.message;
     throw error;
@@ -39,10 +42,11 @@ describe('notifications', () => {
     const place = directory();
     const bot = (actions: string) => `telegram: {token_file: token, chats: {a: 1, b: 2}${actions}}`;
     expect(read(`{${bot('')}}`, place)!.telegram!.actions).toBeUndefined();
-    const on = 'actions: {enabled: true, users: [501, "502"], alertmanager_url: "http://127.0.0.1:9093"}';
+    const on = 'actions: {enabled: true, users: [501, "502"]}';
     expect(read(`{${bot(`, ${on}`)}}`, place)!.telegram!.actions).toMatchObject({
       chats: ['a', 'b'],
       users: ['501', '502'],
+      alertmanagerUrl: 'http://127.0.0.1:9093',
     });
     const mail = read(
       '{email: {host: m, user: u, password_file: token, from: a@b.c, to: {oncall: d@e.f}}, slack: {room: {url_file: token}}}',
@@ -58,6 +62,13 @@ describe('notifications', () => {
     });
     expect(mail.slack).toEqual(new Map([['room', join(place, 'token')]]));
     expect(mail.fallback).toBe('room');
+  });
+
+  it('ask for the address of Alertmanager before anybody may act in a chat', () => {
+    const section = '{telegram: {token_file: token, chats: {a: 1}, actions: {enabled: true, users: [1]}}}';
+    const message = refusal(section, directory(), '{}');
+    expect(message).toContain('alertmanager.url');
+    expect(message).toContain('is missing although notifications.telegram.actions is enabled');
   });
 
   it('read chats as numbers, texts, names and topics; paths begin at the file', () => {
@@ -98,13 +109,8 @@ describe('notifications', () => {
     ['{telegram: {token_file: token, chats: {a: 1.5}}}', 'notifications.telegram.chats.a', 'is not a chat'],
     ['{telegram: {chats: {a: 1}}}', 'notifications.telegram.token_file', 'is missing'],
     [
-      '{telegram: {token_file: token, chats: {a: 1}, actions: {enabled: true, alertmanager_url: "http://a"}}}',
+      '{telegram: {token_file: token, chats: {a: 1}, actions: {enabled: true}}}',
       'notifications.telegram.actions.users',
-      'is missing',
-    ],
-    [
-      '{telegram: {token_file: token, chats: {a: 1}, actions: {enabled: true, users: [1]}}}',
-      'notifications.telegram.actions.alertmanager_url',
       'is missing',
     ],
     [

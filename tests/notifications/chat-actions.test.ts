@@ -23,7 +23,13 @@ async function chatRelay(more = '') {
   const { db, fresh } = await freshStore();
   const telegram = await fakeTelegram();
   const alertmanager = await plainAlertmanager();
-  const started = startRelay({ db, telegram, actions: actionsLine(alertmanager.url, more), views: VIEWS });
+  const started = startRelay({
+    db,
+    telegram,
+    actions: actionsLine(more),
+    alertmanagerUrl: alertmanager.url,
+    views: VIEWS,
+  });
   const audit = () =>
     fresh.sql`select action, outcome, user_id, chat, detail from flowgauge.chat_actions order by id`;
   return { db, fresh, telegram, alertmanager, audit, ...started };

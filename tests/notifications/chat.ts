@@ -83,8 +83,8 @@ export async function plainAlertmanager() {
 }
 
 /** The key `actions` as a line of the bot's section. */
-export function actionsLine(url: string, more = ''): string {
-  return `actions: { enabled: true, users: [${ANNA.id}], alertmanager_url: "${url}"${more} }`;
+export function actionsLine(more = ''): string {
+  return `actions: { enabled: true, users: [${ANNA.id}]${more} }`;
 }
 
 /** Two flows, one of them with stuck items. */

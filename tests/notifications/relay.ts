@@ -67,6 +67,8 @@ export interface RelaySetup {
   readonly more?: string;
   /** The line `actions` of the bot's section. */
   readonly actions?: string;
+  /** Address of the Alertmanager that the actions act upon. */
+  readonly alertmanagerUrl?: string;
   readonly views?: ChatViews;
   readonly holder?: string;
   /** `by hand`: no job runs until `start`. */
@@ -80,6 +82,7 @@ export function startRelay({
   chats = { critical: '100' },
   more = '',
   actions = '',
+  alertmanagerUrl,
   views,
   holder = 'test',
   jobs = 'running',
@@ -92,7 +95,11 @@ export function startRelay({
   readonly stop: () => Promise<unknown>;
 } {
   const config = parseConfig(
-    `source: { url: postgres://nobody@127.0.0.1/none }\n${section(scratch(), telegram, chats, more, actions)}`,
+    [
+      'source: { url: postgres://nobody@127.0.0.1/none }',
+      ...(alertmanagerUrl === undefined ? [] : [`alertmanager: { url: "${alertmanagerUrl}" }`]),
+      section(scratch(), telegram, chats, more, actions),
+    ].join('\n'),
     { env: {} },
   );
   const metrics = createMetrics({ processMetrics: 'omit' });
