@@ -241,7 +241,7 @@ export const flow: DashboardSpec = {
           kind: 'graph',
           title: 'Capture lag',
           description:
-            'Age of the oldest change that is written but not counted yet. A long transaction holds it back.',
+            'Age of the oldest change that is written but not counted yet. A long transaction holds no others back; its own changes are as old as their statements when it commits.',
           unit: 's',
           width: 6,
           queries: [

@@ -26,6 +26,9 @@ export interface ThresholdSpec {
 
 const RATIO = [0, 1] as const;
 const TERABYTES = [1, 1e15] as const;
+/** The burn alert that pages compares with 14.4 budgets: of a lower objective those are more than all events there are. */
+const OBJECTIVE = [0.94, 0.9999] as const;
+const BURN = 'Below 0.94 even a total failure would not burn the budget fast enough to page.';
 
 /** Every threshold there is, in the order in which the reference lists them. */
 export const THRESHOLDS = [
@@ -236,22 +239,22 @@ export const THRESHOLDS = [
   },
   {
     name: 'in_time_objective_ratio',
-    meaning: 'Objective: share of the items that leave a status within its warning limit.',
-    bounds: [0.5, 0.9999],
+    meaning: `Objective: share of the items that leave a status within its warning limit. ${BURN}`,
+    bounds: OBJECTIVE,
     side: 'none',
     defaults: { none: 0.99 },
   },
   {
     name: 'api_objective_ratio',
-    meaning: 'Objective: share of the requests to an API that succeed.',
-    bounds: [0.5, 0.9999],
+    meaning: `Objective: share of the requests to an API that succeed. ${BURN}`,
+    bounds: OBJECTIVE,
     side: 'none',
     defaults: { none: 0.99 },
   },
   {
     name: 'notification_objective_ratio',
-    meaning: 'Objective: share of the attempts to send a message that succeed.',
-    bounds: [0.5, 0.9999],
+    meaning: `Objective: share of the attempts to send a message that succeed. ${BURN}`,
+    bounds: OBJECTIVE,
     side: 'none',
     defaults: { none: 0.99 },
   },

@@ -49,6 +49,26 @@ const CASES: readonly (readonly [source: string, target: string, muted: boolean]
     'alertname=SloBudgetBurning severity=warning slo=api api=y',
     false,
   ],
+  [
+    'alertname=LimiterRejecting severity=error limiter=market',
+    'alertname=LimiterRejecting severity=warning limiter=market',
+    true,
+  ],
+  [
+    'alertname=LimiterRejecting severity=error limiter=market',
+    'alertname=LimiterRejecting severity=warning limiter=coins',
+    false,
+  ],
+  [
+    'alertname=JobStuck severity=error job_name=publish',
+    'alertname=JobFailing severity=error job_name=publish',
+    true,
+  ],
+  [
+    'alertname=JobStuck severity=error job_name=publish',
+    'alertname=JobFailing severity=error job_name=lease',
+    false,
+  ],
   ['alertname=TargetDown severity=critical', 'alertname=FlowMetricsMissing severity=error flow=tokens', true],
   ['alertname=TargetDown severity=critical', 'alertname=TargetDown severity=critical tier=2', false],
   [

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { catalog } from '../../src/metrics/catalog.js';
+import type { MetricSpec } from '../../src/metrics/define.js';
 import { readRunbooks } from '../../src/runbooks.js';
 import { projectRoot } from '../harness/exporter.js';
 import { removeScratch, scratchDirectory } from '../harness/scratch.js';
@@ -58,6 +59,22 @@ function metricsOf(expression: string): string[] {
   return [...bare.matchAll(/\b[a-zA-Z_][\w:]*/g)].map(([name]) => name).filter((name) => !WORDS.has(name));
 }
 
+const SERIES = new Set([
+  ...Object.values(catalog).flatMap(({ name }) => [name, `${name}_bucket`, `${name}_sum`, `${name}_count`]),
+  ...rules.flatMap(({ record }) => record ?? []),
+]);
+const LABELS = new Set(Object.values<MetricSpec>(catalog).flatMap(({ labels }) => Object.keys(labels)));
+/** The first words of our series: what begins with one of them, between back-ticks, is meant to be a series. */
+const FAMILIES = new Set([...SERIES].map((name) => name.split(/[_:]/)[0]));
+
+/** Words between back-ticks in the prose that look like our series, without what stands in braces. */
+function namedIn(text: string): string[] {
+  const prose = text.replace(/```[^`]*```/g, '');
+  return [...prose.matchAll(/`([a-z]\w*[_:][\w:]*)(?:\{[^`]*\})?`/g)]
+    .map(([, name]) => name!)
+    .filter((name) => FAMILIES.has(name.split(/[_:]/)[0]!) && !LABELS.has(name));
+}
+
 describe('the runbooks', () => {
   it('are exactly one per alert', () => {
     const alerts = new Set(rules.flatMap(({ alert }) => (alert === undefined ? [] : [alert])));
@@ -75,17 +92,20 @@ describe('the runbooks', () => {
   }
 
   it('ask only for series that exist', () => {
-    const known = new Set(
-      Object.values(catalog).flatMap(({ name }) => [name, `${name}_bucket`, `${name}_sum`, `${name}_count`]),
-    );
-    for (const { record } of rules) if (record !== undefined) known.add(record);
     const unknown = [...runbooks].flatMap(([name, text]) =>
       queriesOf(text)
         .flatMap(metricsOf)
-        .filter((metric) => !known.has(metric) && !FOREIGN.test(metric))
+        .filter((metric) => !SERIES.has(metric) && !FOREIGN.test(metric))
         .map((metric) => `${name}: ${metric}`),
     );
     expect(unknown).toEqual([]);
+  });
+
+  it('name in their prose only series that exist', () => {
+    const named = [...runbooks].flatMap(([name, text]) => namedIn(text).map((metric) => [name, metric]));
+    expect(named.length).toBeGreaterThan(10);
+    expect(named.filter(([, metric]) => !SERIES.has(metric!))).toEqual([]);
+    expect(namedIn('see `flow_reasons_total{flow="tokens"}`')).toEqual(['flow_reasons_total']);
   });
 
   it('ask in expressions that Prometheus understands', () => {

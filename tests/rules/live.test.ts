@@ -20,6 +20,7 @@ const ABSENT: readonly (readonly [metric: RegExp, why: string])[] = [
   [/^(fallback_served_total|policy:fallback_\w+:\w+)$/, 'the demo has no fallback'],
   [/^(notification_|channel:notification_)/, 'the demo has no channel'],
   [/^probe_|^probe:/, 'the demo probes nothing'],
+  [/^flowgauge_tls_certificate_expiry_timestamp_seconds$/, 'the demo speaks no TLS'],
   [/^alertmanager_|^prometheus_notifications_errors_total$/, 'no Alertmanager runs'],
   [/^ALERTS$/, 'nothing critical fires'],
   [/^flow_status:drain:rate5m$/, 'a status that fills has no time to empty'],
