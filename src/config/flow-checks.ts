@@ -22,11 +22,12 @@ export function checkFlow(flow: ReadFlow, refuse: Refuse): void {
       'Name the column in moved_at, or write ignore',
     );
   }
-  if (flow.capture === 'poll' && flow.updated_at === undefined && flow.moved_at === undefined) {
+  // Not moved_at: it may stand still when a row is written, and such a row would never be polled.
+  if (flow.capture === 'poll' && flow.updated_at === undefined) {
     refuse(
       ['capture'],
-      'polls without a changed-at column',
-      'Name a column in updated_at or moved_at, or choose journal or snapshot',
+      'polls without an updated_at column',
+      'Name the column that changes with every write in updated_at, or choose journal or snapshot',
     );
   }
 }
