@@ -5,8 +5,16 @@ import type { AdminDeps } from './http/admin-api.js';
 import { watchedBreakers } from './metrics/policies.js';
 import type { Metrics } from './metrics/registry.js';
 import type { Job } from './resilience/job.js';
-import { type AuditEntry, appendAudit, claimKey, forgetAudit, keepAnswer } from './storage/audit-log.js';
+import {
+  type AuditEntry,
+  appendAudit,
+  beginCall,
+  endCall,
+  failCall,
+  forgetAudit,
+} from './storage/audit-log.js';
 import type { Database } from './storage/database.js';
+import { errorCode } from './storage/database-errors.js';
 import { currentRequestId } from './telemetry/context.js';
 import type { RootLogger } from './telemetry/logger.js';
 import type { Reload } from './web-door.js';
@@ -28,37 +36,52 @@ export interface AdminOptions {
 export function openAdmin({ store, metrics, log, reload, nowMs }: AdminOptions): AdminDeps {
   const logger = log.named('admin');
   const denied = new Buckets(DENIED);
-  const append = (entry: Omit<AuditEntry, 'requestId'>) =>
-    appendAudit(store, { ...entry, requestId: currentRequestId() });
   return {
     async perform(call, work) {
       const { request, ...line } = call;
+      const entry = (phase: AuditEntry['phase'], detail: AuditEntry['detail']): AuditEntry => ({
+        ...{ ...line, phase, detail },
+        requestId: currentRequestId(),
+      });
       try {
-        const claim =
-          call.key === undefined
-            ? ({ kind: 'new' } as const)
-            : await claimKey(store, call.caller, call.key, digestOf(call.route, request));
+        const claim = await beginCall(store, entry('begun', {}), digestOf(call.route, request));
         if (claim.kind === 'answered') return { kind: 'repeated', answer: claim.answer };
         if (claim.kind !== 'new')
           return { kind: claim.kind === 'open' ? 'key in use' : 'key of another request' };
-        await append({ ...line, phase: 'begun', detail: {} });
       } catch (err) {
         logger.warn('administration without a record was refused', { err });
         return { kind: 'no record' };
       }
       logger.info('administration', { caller: call.caller, route: call.route, reason: call.reason });
-      const answer = await work();
+      const unwritten = (err: unknown) => logger.warn('the end of a call could not be written down', { err });
+      let answer: unknown;
+      try {
+        answer = await work();
+      } catch (error) {
+        // The code alone: a message can hold anything.
+        await failCall(store, entry('failed', { error: errorCode(error) ?? 'UNKNOWN' })).catch(unwritten);
+        throw error;
+      }
       // It is done: whatever fails from here on changes what is written, not what happened.
-      await append({ ...line, phase: 'done', detail: { answer } })
-        .then(() => (call.key === undefined ? undefined : keepAnswer(store, call.caller, call.key, answer)))
-        .catch((err) => logger.warn('the end of a call could not be written down', { err }));
+      await endCall(store, entry('done', { answer }), answer).catch(unwritten);
       return { kind: 'done', answer };
+    },
+    async seen(call) {
+      const absent = { reason: undefined, key: undefined, requestId: currentRequestId() };
+      try {
+        await appendAudit(store, { ...call, ...absent, phase: 'done', detail: {} });
+        return true;
+      } catch (err) {
+        logger.warn('a look of administration without a record was refused', { err });
+        return false;
+      }
     },
     denied({ refusal, ...call }) {
       logger.warn('administration was refused', { caller: call.caller, route: call.route, refusal });
       if (denied.take('all', nowMs()) > 0) return;
-      append({ ...call, phase: 'denied', reason: undefined, key: undefined, detail: { refusal } }).catch(
-        (err) => logger.debug('a refused call could not be written down', { err }),
+      const absent = { reason: undefined, key: undefined, requestId: currentRequestId() };
+      appendAudit(store, { ...call, ...absent, phase: 'denied', detail: { refusal } }).catch((err) =>
+        logger.debug('a refused call could not be written down', { err }),
       );
     },
     resetBreakers(name) {
@@ -78,8 +101,8 @@ export function forgetAuditJob(store: Database, isReady: () => boolean): Job {
     intervalMs: FORGET_EVERY_MS,
     deadlineMs: 30_000,
     backoff: { firstMs: 1_000, maxMs: 60_000 },
-    run: async () => {
-      if (isReady()) await forgetAudit(store);
+    run: async (signal) => {
+      if (isReady()) await forgetAudit(store, signal);
     },
   };
 }

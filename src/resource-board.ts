@@ -49,7 +49,8 @@ export interface ResourceBoardOptions {
 export class ResourceBoard {
   readonly #sampler: ResourceSampler;
   readonly #series: ResourceSeries;
-  readonly #failing = new Set<ResourceSource>();
+  /** By source what of it fails: mount points, or `''` for the source as a whole. */
+  readonly #failing = new Map<ResourceSource, ReadonlySet<string>>();
   #health: Health | undefined;
 
   constructor(private readonly options: ResourceBoardOptions) {
@@ -109,22 +110,26 @@ export class ResourceBoard {
 
   #take<S extends ResourceSource>(source: S, outcome: Outcome<ResourceReadings[S]>): void {
     this.#series.take(source, outcome);
-    const errors = errorsOf(outcome);
-    // Told when it begins and when it ends: a source that stays away is in its series, not in every line of the log.
-    if (errors.length === 0) {
-      if (this.#failing.delete(source))
-        this.options.log.info('resource measured again', { resource: source });
-      return;
-    }
-    if (this.#failing.has(source)) return;
-    this.#failing.add(source);
-    for (const err of errors) this.options.log.warn('resource not measured', { resource: source, err });
+    this.#tell(source, outcome.kind === 'failed', errorsOf(outcome));
+  }
+
+  /** Told when it begins and when it ends: what stays away is in its series, not in every line of the log. */
+  #tell(source: ResourceSource, isWhole: boolean, errors: ReadonlyMap<string, unknown>): void {
+    const before = this.#failing.get(source) ?? new Set();
+    const about = (part: string) => ({ resource: source, ...(part === '' ? {} : { mountpoint: part }) });
+    for (const [part, err] of errors)
+      if (!before.has(part)) this.options.log.warn('resource not measured', { ...about(part), err });
+    // While nothing of a source is known, nothing of it is well again.
+    const still = new Set([...errors.keys(), ...(isWhole ? before : [])]);
+    for (const part of before)
+      if (!still.has(part)) this.options.log.info('resource measured again', about(part));
+    this.#failing.set(source, still);
   }
 }
 
 /** The board of an exporter; undefined when measuring is switched off. */
 export function openResourceBoard(
-  config: Pick<ValidConfig, 'resources' | 'health' | 'store'>,
+  config: Pick<ValidConfig, 'resources' | 'health' | 'store' | 'flows'>,
   parts: {
     readonly metrics: Metrics;
     readonly log: Logger;
@@ -137,6 +142,7 @@ export function openResourceBoard(
   const { enabled, mountpoints, devices, intervalMs, slowIntervalMs } = config.resources;
   if (!enabled) return undefined;
   const dataDirectory = config.store.kind === 'embedded' ? config.store.directory : undefined;
+  const auditMs = new Map(config.flows.map(({ name, auditIntervalMs }) => [name, auditIntervalMs]));
   return new ResourceBoard({
     readers: systemReaders({ mountpoints, devices, dataDirectory }, process.platform),
     metrics: parts.metrics,
@@ -144,19 +150,28 @@ export function openResourceBoard(
     weights: config.health.weights,
     intervalMs,
     slowIntervalMs,
-    work: () => waitingWork(parts.flows(), parts.wallMs()),
+    work: () => waitingWork(parts.flows(), parts.wallMs(), auditMs),
     nowMs: parts.nowMs,
   });
 }
 
 /** Totals that are read every second are not what is now when they have not come for this long. */
 const FRESH_MS = 60_000;
+/** A snapshot is as old as its own interval allows; after this many of them its source is gone. */
+const FRESH_AUDITS = 3;
 
-/** Work in statuses that have a limit, of each flow that has one and whose items are counted. */
-export function waitingWork(flows: readonly FlowOverview[], wallMs: number): readonly WaitingWork[] {
-  return flows.flatMap(({ statuses, limits, mode, asOf }) => {
-    // A snapshot is as old as its own interval allows.
-    if (mode !== 'snapshot' && !(asOf !== undefined && wallMs - asOf.getTime() < FRESH_MS)) return [];
+/**
+ * Work in statuses that have a limit, of each flow that has one and whose items are counted. `auditMs` holds the
+ * interval between two counts of the whole table by flow.
+ */
+export function waitingWork(
+  flows: readonly FlowOverview[],
+  wallMs: number,
+  auditMs: ReadonlyMap<string, number>,
+): readonly WaitingWork[] {
+  return flows.flatMap(({ flow, statuses, limits, mode, asOf }) => {
+    const freshMs = mode === 'snapshot' ? FRESH_AUDITS * (auditMs.get(flow) ?? FRESH_MS) : FRESH_MS;
+    if (asOf === undefined || wallMs - asOf.getTime() >= freshMs) return [];
     const limited = statuses.filter(({ status }) => limits.has(status));
     const counted = limited.filter((s) => s.items !== undefined && s.stuckItems !== undefined);
     if (counted.length === 0) return [];
@@ -169,8 +184,8 @@ export function waitingWork(flows: readonly FlowOverview[], wallMs: number): rea
   });
 }
 
-function errorsOf(outcome: Outcome<unknown>): readonly unknown[] {
-  if (outcome.kind === 'failed') return [outcome.error];
-  const { failed } = outcome.value as { failed?: ReadonlyMap<string, Error> };
-  return failed === undefined ? [] : [...failed.values()];
+/** What failed, by mount point, or by `''` for the source as a whole. */
+function errorsOf(outcome: Outcome<unknown>): ReadonlyMap<string, unknown> {
+  if (outcome.kind === 'failed') return new Map([['', outcome.error]]);
+  return (outcome.value as { failed?: ReadonlyMap<string, Error> }).failed ?? new Map();
 }

@@ -1,7 +1,7 @@
 /** Owns the door of the running exporter: the web configuration file in force, read again when it changes, never opened by a broken one. */
 import { createHash } from 'node:crypto';
 import { type Access, openAccess, REFUSALS } from './access/access.js';
-import { type GuardedOptions, guardedAccess, newAttempts } from './access/guarded.js';
+import { type GuardedOptions, guardedAccess, newPasswordMemory } from './access/guarded.js';
 import { passwordCheck } from './access/password-check.js';
 import type { Grant } from './access/role.js';
 import { isLoopback } from './config/listen-address.js';
@@ -31,7 +31,7 @@ export interface WebDoor {
   tls(): TlsSettings | undefined;
   /** Reads the file again, now. Never throws. */
   reload(): Reload;
-  /** Calls back with each new certificate. */
+  /** Calls back with each change of `tls_server_config` and of the files that it names. */
   onTls(renew: (tls: TlsSettings) => void): void;
   jobs(): readonly Job[];
   close(): Promise<void>;
@@ -53,12 +53,12 @@ export function openDoor(options: WebDoorOptions): WebDoor {
   const { web, metrics, log, isIngestToken } = options;
   const logger = log.named('web');
   const passwords = passwordCheck();
-  const attempts = newAttempts();
+  const memory = newPasswordMemory();
   // Whoever can send from another machine must show something before an alert of theirs reaches people.
   const mayBringAlerts = isIngestToken === undefined && isLoopback(web.listenAddress.host);
   const openTo: readonly Grant[] = mayBringAlerts ? ['read', 'ingest'] : ['read'];
   const guard = (file: WebFile): Access =>
-    guardedAccess({ ...options, file, passwords, attempts, openTo } satisfies GuardedOptions);
+    guardedAccess({ ...options, file, passwords, memory, openTo } satisfies GuardedOptions);
   let inForce: { file: WebFile; digest: string; access: Access } | undefined;
   let renew: (tls: TlsSettings) => void = () => {};
 
@@ -92,8 +92,10 @@ export function openDoor(options: WebDoorOptions): WebDoor {
       const message = refusal(file);
       if (message !== undefined) return { kind: 'refused', message };
       if (digestOf(file) === inForce?.digest) return { kind: 'unchanged' };
+      // Other users or headers are no reason to end connections.
+      const isSameTls = JSON.stringify(file.tls) === JSON.stringify(inForce?.file.tls);
       take(file);
-      if (file.tls !== undefined) renew(file.tls);
+      if (file.tls !== undefined && !isSameTls) renew(file.tls);
       return { kind: 'taken' };
     } catch (error) {
       const message = error instanceof ConfigError ? error.message : 'The file cannot be read.';

@@ -7,8 +7,17 @@ import { KnownPasswords } from './known-passwords.js';
 import { LONGEST_PASSWORD_BYTES, type PasswordCheck } from './password-check.js';
 import type { Grant } from './role.js';
 
-/** Wrong passwords of one address, and for one user, before they have to wait. */
-const ATTEMPTS = { burst: 10, intervalMs: 3_000 } as const;
+/** Wrong passwords of one address before it has to wait. */
+const BY_ADDRESS = { burst: 10, intervalMs: 3_000 } as const;
+/** The same for one user, from everywhere: more than one address may try, or each address could lock a user out. */
+const BY_USER = { burst: 30, intervalMs: 1_000 } as const;
+
+/** What is remembered of passwords. Kept over reloads: each would give an attacker a new start, and a scraper a wait. */
+export interface PasswordMemory {
+  readonly byAddress: Buckets;
+  readonly byUser: Buckets;
+  readonly known: KnownPasswords;
+}
 
 /** What the door needs. */
 export interface GuardedOptions {
@@ -16,25 +25,28 @@ export interface GuardedOptions {
   readonly passwords: PasswordCheck;
   /** What everybody may do when the file asks nobody for credentials. */
   readonly openTo: readonly Grant[];
-  /** Kept over reloads, or each reload would give an attacker a new start. */
-  readonly attempts: Buckets;
+  readonly memory: PasswordMemory;
   /** The intake's own token, beside those of the file; undefined when it has none. */
   readonly isIngestToken: ((authorization: string | undefined) => boolean) | undefined;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
 }
 
-/** The attempts of everybody. */
-export function newAttempts(): Buckets {
-  return new Buckets(ATTEMPTS);
+/** The memory of a process that has just begun. */
+export function newPasswordMemory(): PasswordMemory {
+  return {
+    byAddress: new Buckets(BY_ADDRESS),
+    byUser: new Buckets(BY_USER),
+    known: new KnownPasswords(),
+  };
 }
 
 /** The door that a web configuration file describes. */
 export function guardedAccess(options: GuardedOptions): Access {
-  const { file, passwords, openTo, attempts, isIngestToken = () => false, nowMs } = options;
+  const { file, passwords, openTo, isIngestToken = () => false, nowMs } = options;
+  const { byAddress, byUser, known } = options.memory;
   const tokens = file.tokens.map((token) => ({ ...token, digest: digestOf(token.token.reveal()) }));
   const users = new Map(file.users.map((user) => [user.name, user]));
-  const known = new KnownPasswords();
   const decoy = decoyHash(file.users);
   const requests = file.rateLimit === undefined ? undefined : new Buckets(file.rateLimit);
   const nobody = anonymous(grantsOfNobody(file, openTo));
@@ -53,14 +65,16 @@ export function guardedAccess(options: GuardedOptions): Access {
     const hash = user?.hash.reveal() ?? decoy;
     const caller: Caller = { name: user?.name ?? 'anonymous', grants: user?.grants ?? [] };
     if (user !== undefined && known.has(name, password, hash, nowMs())) return admission(caller, ask.role);
-    const keys = [`address ${ask.remote}`, `user ${name.slice(0, 100)}`];
-    const waitMs = Math.max(...keys.map((key) => attempts.take(key, nowMs())));
+    const key = name.slice(0, 100);
+    // In this order: an address that has to wait anyway must not use up the attempts of the user as well.
+    const waitMs = byAddress.take(ask.remote, nowMs()) || byUser.take(key, nowMs());
     if (waitMs > 0) return limited(waitMs);
     const fits = Buffer.byteLength(password) <= LONGEST_PASSWORD_BYTES;
     const isRight = await passwords.isRight(fits ? password : '', hash);
     if (isRight === undefined) return limited(1_000);
     if (!isRight || !fits || user === undefined) return { kind: 'refused', refusal: 'wrong', caller: nobody };
-    for (const key of keys) attempts.giveBack(key, nowMs());
+    byAddress.giveBack(ask.remote, nowMs());
+    byUser.giveBack(key, nowMs());
     known.add(name, password, hash, nowMs());
     return admission(caller, ask.role);
   }

@@ -1,10 +1,10 @@
 /** Owns the first look at the files that probes name: a missing one is told at the start, not in the first run. */
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseDatabaseUrl } from './database-url.js';
 import { isMap } from './fields.js';
+import { readRegularFile } from './regular-file.js';
 import type { Secret } from './secret.js';
-import { readSecretFile } from './secret-file.js';
+import { readSecretFile, readSecretOnce } from './secret-file.js';
 
 /** One file that cannot be used. */
 export interface ProbeFileProblem {
@@ -38,7 +38,7 @@ export function readProbeFiles(
     if (typeof probe.ca_file === 'string') checkAuthority(name, resolve(directory, probe.ca_file), problems);
     if (typeof probe.url_file !== 'string') continue;
     const path = ['probes', name, 'url_file'];
-    const text = readSecretFile(resolve(directory, probe.url_file));
+    const text = readSecretOnce(resolve(directory, probe.url_file));
     const url = text.ok ? parseDatabaseUrl(text.value) : text;
     if (url.ok) urls.set(name, url.value);
     else
@@ -60,7 +60,7 @@ function checkAuthority(name: string, file: string, problems: ProbeFileProblem[]
   const path = ['probes', name, 'ca_file'];
   const remedy = 'Name a PEM file with at least one certificate';
   try {
-    if (readFileSync(file, 'utf8').includes('-----BEGIN CERTIFICATE-----')) return;
+    if (readRegularFile(file).includes('-----BEGIN CERTIFICATE-----')) return;
     problems.push({ path, what: `names ${file}, which holds no certificate`, remedy });
   } catch {
     problems.push({ path, what: `names ${file}, which cannot be read`, remedy });

@@ -16,13 +16,36 @@ export function isContainerSecret(realPath: string): boolean {
 }
 
 /**
- * The text of the file at an absolute path, without blanks at its ends. Refused: missing, unreadable, not a
- * file or pipe, readable by everyone (but for files below /run/secrets), larger than 64 KiB, empty.
+ * The text of the file at an absolute path, without blanks at its ends. Refused: missing, unreadable, not a file,
+ * readable by everyone (but for files below /run/secrets), larger than 64 KiB, empty.
  */
 export function readSecretFile(path: string): Parsed<string> {
+  return readSecret(path, ({ stats, name }) => {
+    if (stats.isFile()) return undefined;
+    // Into a pipe nobody writes for the second reading, and the whole process would wait for it.
+    const remedy = stats.isFIFO()
+      ? 'Write the secret into a file: it is read again while flowgauge runs, and a pipe answers once'
+      : 'Name the file that holds the connection string';
+    return bad(`names ${name}, which is not a file`, remedy);
+  });
+}
+
+/** As `readSecretFile`, for a secret that is read a single time; this one may come through a pipe, such as `<(command)`. */
+export function readSecretOnce(path: string): Parsed<string> {
+  return readSecret(path, ({ stats, name }) => {
+    // A device such as /dev/zero never ends, and reading it would hang the start.
+    if (stats.isFile() || stats.isFIFO()) return undefined;
+    return bad(`names ${name}, which is not a file`, 'Name the file that holds the connection string');
+  });
+}
+
+type CheckKind = (found: { readonly stats: Stats; readonly name: string }) => Parsed<never> | undefined;
+
+function readSecret(path: string, checkKind: CheckKind): Parsed<string> {
   const name = shownPath(path);
   try {
-    const refusal = refuse(statSync(path), name, path);
+    const stats = statSync(path);
+    const refusal = checkKind({ stats, name }) ?? refuse(stats, name, path);
     if (refusal !== undefined) return refusal;
     const text = readFileSync(path, 'utf8').trim();
     if (text === '') return bad(`names ${name}, which is empty`, 'Write the connection string into the file');
@@ -33,10 +56,6 @@ export function readSecretFile(path: string): Parsed<string> {
 }
 
 function refuse(stats: Stats, name: string, path: string): Parsed<never> | undefined {
-  // A device such as /dev/zero never ends, and reading it would hang the start.
-  if (!stats.isFile() && !stats.isFIFO()) {
-    return bad(`names ${name}, which is not a file`, 'Name the file that holds the connection string');
-  }
   // The real path, because a link below /run/secrets may lead to a file that every user of a machine reads.
   if (stats.isFile() && (stats.mode & 0o004) !== 0 && !isContainerSecret(realpathSync(path))) {
     return bad(

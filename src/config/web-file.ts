@@ -1,9 +1,9 @@
 /** Owns the web configuration file: the keys of Prometheus' exporters unchanged, and a block of our own for roles and tokens. */
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { readDocument } from './document.js';
 import { count, duration, flag, isMap, oneOf, type Reader, text } from './fields.js';
 import { bad, ConfigError, good, type Parsed, type Problem } from './problem.js';
+import { readRegularFile } from './regular-file.js';
 import { Secret } from './secret.js';
 import { readSecretFile } from './secret-file.js';
 import { GRANT_NAMES, type GrantName, grantList } from './web-grants.js';
@@ -65,7 +65,7 @@ export function hasCredentials({ users, tokens, tls }: WebFile): boolean {
 
 function textOf(path: string): Parsed<string> {
   try {
-    return good(readFileSync(path, 'utf8'));
+    return good(readRegularFile(path));
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
     return bad(`cannot be read (${code})`, 'Name a file that the user who runs flowgauge may read');

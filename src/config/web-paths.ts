@@ -1,8 +1,20 @@
 /** Owns the paths and addresses of the web pages as configured: which path metrics may have, which address we name. */
 import { bad, good, type Parsed } from './problem.js';
 
-/** Paths that answer something else already; the metrics may not take their place. */
-export const TAKEN_PATHS = ['/healthz', '/livez', '/readyz', '/-', '/api'] as const;
+/** First parts of the paths that pages have, or may get; the metrics live neither there nor below. */
+export const TAKEN_PATHS = [
+  '/-',
+  '/admin',
+  '/api',
+  '/health',
+  '/healthz',
+  '/livez',
+  '/openapi.json',
+  '/readyz',
+  '/resources',
+  '/runbooks',
+  '/telegram',
+] as const;
 
 /** The path of the metrics: absolute, plain characters, none of the taken ones, no slash at the end. */
 export function parseTelemetryPath(text: string): Parsed<string> {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { defaulted, flag, oneOf, optional, refuseTo, text, whenMap } from './fields.js';
 import { isLoopback, parseListenAddress } from './listen-address.js';
 import { bad, good } from './problem.js';
-import { parseExternalUrl, parseTelemetryPath } from './web-paths.js';
+import { parseExternalUrl, parseTelemetryPath, TAKEN_PATHS } from './web-paths.js';
 
 /** From the most talkative to the most silent. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
@@ -27,7 +27,7 @@ export const webSchema = z
       {
         meaning: 'The path that Prometheus scrapes.',
         example: '/metrics',
-        bounds: 'begins with /',
+        bounds: `begins with /; neither / nor one of ${TAKEN_PATHS.join(' ')} or below it`,
         default: '/metrics',
         env: 'FLOWGAUGE_WEB_TELEMETRY_PATH',
         flag: 'web.telemetry-path',

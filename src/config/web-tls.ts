@@ -1,10 +1,10 @@
 /** Owns `tls_server_config`: its keys with Go's names, read into what Node.js takes, and tried out before use. */
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { flag, oneOf, type Reader, text } from './fields.js';
 import { bad, good, type Parsed } from './problem.js';
+import { readRegularFile } from './regular-file.js';
 import { readSecretFile } from './secret-file.js';
 import type { WebSection } from './web-section.js';
 
@@ -12,8 +12,8 @@ import type { WebSection } from './web-section.js';
 export interface TlsSettings {
   /** Holds the private key: never to be logged. */
   readonly context: SecureContextOptions;
-  /** Whether certificates of clients are asked for, looked at when there is one, or required and checked. */
-  readonly clients: 'none' | 'asked' | 'checked' | 'presented' | 'required';
+  /** Whether clients must show a certificate of our authorities. */
+  readonly clients: 'none' | 'required';
   /** Names of which a client's certificate must have one; empty for any. */
   readonly allowedNames: readonly string[];
   /** Moment at which our certificate ends, milliseconds. */
@@ -37,13 +37,8 @@ const CIPHERS: Readonly<Record<string, string>> = {
   TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256: 'ECDHE-RSA-CHACHA20-POLY1305',
 };
 const TLS13_CIPHERS = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256';
-const CLIENTS = {
-  NoClientCert: 'none',
-  RequestClientCert: 'asked',
-  RequireAnyClientCert: 'presented',
-  VerifyClientCertIfGiven: 'checked',
-  RequireAndVerifyClientCert: 'required',
-} as const;
+/** Go's other kinds check nobody: a certificate is only asked for, taken unseen, or not needed. */
+const CLIENTS = { NoClientCert: 'none', RequireAndVerifyClientCert: 'required' } as const;
 
 /** The settings of a section; undefined without one or when something in it was refused. */
 export function readTls(section: WebSection | undefined, directory: string): TlsSettings | undefined {
@@ -74,12 +69,6 @@ export function readTls(section: WebSection | undefined, directory: string): Tls
   }
   if (clients === 'required' && ca === undefined)
     section.refuse('client_ca_file', 'is missing', 'Name the authority whose clients may come in');
-  if (clients !== 'none' && clients !== 'required' && clients !== 'asked')
-    section.refuse(
-      'client_auth_type',
-      'is not supported',
-      'Write RequireAndVerifyClientCert or NoClientCert',
-    );
   if (allowedNames.length > 0 && clients !== 'required')
     section.refuse(
       'client_allowed_sans',
@@ -116,7 +105,7 @@ function tryOut(context: SecureContextOptions, cert: string): Parsed<number> {
 function pemFile(directory: string): Reader<string> {
   return text((name) => {
     try {
-      const pem = readFileSync(resolve(directory, name), 'utf8');
+      const pem = readRegularFile(resolve(directory, name));
       return pem.includes('-----BEGIN ') ? good(pem) : bad('names a file that is not PEM', 'Name a PEM file');
     } catch {
       return bad('names a file that cannot be read', 'Correct the path, or give the file to this user');

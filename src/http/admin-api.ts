@@ -32,6 +32,8 @@ export type DeniedCall = Pick<AdminCall, 'caller' | 'remote' | 'method' | 'route
 export interface AdminDeps {
   /** Writes the record, does the work once, and keeps its answer. */
   perform(call: AdminCall, work: () => unknown): Promise<AdminOutcome>;
+  /** Writes down that somebody looked; false when it could not be written. */
+  seen(call: Pick<AdminCall, 'caller' | 'remote' | 'method' | 'route'>): Promise<boolean>;
   /** Writes down a call that was turned away; bounded, never rejects, waited for by nobody. */
   denied(call: DeniedCall): void;
   /** Closes one circuit breaker, or all; answers the names, or undefined when there is none of this name. */
@@ -63,25 +65,61 @@ export async function reloadConfig(admin: AdminDeps, request: FaceRequest): Prom
 
 async function perform(
   admin: AdminDeps,
-  { caller, remote, headers }: FaceRequest,
+  request: FaceRequest,
   route: string,
   { reason }: Readonly<Record<string, unknown>>,
-  request: string,
+  text: string,
   work: () => unknown,
 ): Promise<Answer> {
+  const why = reasonOf(reason);
+  const { answer, isRepeated } = await performOnce(admin, request, { route, reason: why, text }, work);
+  return repeatable(jsonAnswer(200, answer), isRepeated);
+}
+
+/** The words of a caller, one line; throws an HttpProblem when there are none, or too many. */
+export function reasonOf(reason: unknown): string {
+  const wanted = `why you do this, in one line of 1 to ${LONGEST_REASON} characters`;
   if (typeof reason !== 'string' || reason.trim() === '' || reason.length > LONGEST_REASON)
-    throw badField('reason', String(reason ?? ''), `why you do this, in 1 to ${LONGEST_REASON} characters`);
+    throw badField('reason', String(reason ?? ''), wanted);
+  // PostgreSQL keeps no NUL, and a terminal on which the record is read obeys the others.
+  if (/\p{Cc}/u.test(reason)) throw badField('reason', reason, wanted);
+  return reason;
+}
+
+/**
+ * Does the work once per idempotency key, and writes down that it was done. `text` is all that the caller sent: with
+ * the same key it must be the same. Rejects with an HttpProblem when it is not, and with what the work rejects with.
+ */
+export async function performOnce(
+  admin: AdminDeps,
+  { caller, remote, headers }: FaceRequest,
+  call: { readonly route: string; readonly reason: string; readonly text: string },
+  work: () => unknown,
+): Promise<{ readonly answer: unknown; readonly isRepeated: boolean }> {
+  const { route, reason, text } = call;
   const key = keyOf(headers['idempotency-key']);
   const outcome = await admin.perform(
-    { caller: caller.name, remote, method: 'POST', route, reason, key, request },
+    { caller: caller.name, remote, method: 'POST', route, reason, key, request: text },
     work,
   );
-  if (outcome.kind === 'done') return jsonAnswer(200, outcome.answer);
-  if (outcome.kind === 'repeated') {
-    const answer = jsonAnswer(200, outcome.answer);
-    return { ...answer, headers: { ...answer.headers, 'idempotency-replayed': 'true' } };
-  }
+  if (outcome.kind === 'done' || outcome.kind === 'repeated')
+    return { answer: outcome.answer, isRepeated: outcome.kind === 'repeated' };
   throw new HttpProblem(PROBLEMS[outcome.kind]);
+}
+
+/** Writes down a look at what only administration may see. Rejects with an HttpProblem when that cannot be written. */
+export async function recordLook(
+  admin: AdminDeps,
+  { caller, remote }: FaceRequest,
+  route: string,
+): Promise<void> {
+  if (await admin.seen({ caller: caller.name, remote, method: 'GET', route })) return;
+  throw new HttpProblem(PROBLEMS['no record']);
+}
+
+/** Marks the answer of an earlier call. */
+export function repeatable(answer: Answer, isRepeated: boolean): Answer {
+  return isRepeated ? { ...answer, headers: { ...answer.headers, 'idempotency-replayed': 'true' } } : answer;
 }
 
 async function bodyOf(

@@ -4,8 +4,8 @@ import type { Socket } from 'node:net';
 import { type Destination, dial, type Net, type NoteExpiry } from './dial.js';
 import { ProbeFailure } from './failure.js';
 
-/** Bytes of a body that are read; the rest is neither needed nor waited for. */
-export const MAX_BODY_BYTES = 65_536;
+/** Bytes of a page that are read; the rest is neither needed nor waited for. */
+export const MAX_PAGE_BYTES = 65_536;
 const MAX_HEADER_BYTES = 16_384;
 
 /** What is asked. */
@@ -18,6 +18,8 @@ export interface HttpQuestion {
   readonly ca: string | undefined;
   /** Redirects that are followed; 0 takes a redirect as the answer. */
   readonly redirects: number;
+  /** Bytes of the body that are read. */
+  readonly maxBytes: number;
   /** As it may be shown: never with a path that holds a token. */
   readonly target: string;
 }
@@ -25,7 +27,7 @@ export interface HttpQuestion {
 /** What came back. */
 export interface HttpReply {
   readonly status: number;
-  /** At most the first 64 KiB, as UTF-8. */
+  /** At most its first `maxBytes`, as UTF-8. */
   readonly body: string;
   readonly isWhole: boolean;
 }
@@ -48,7 +50,7 @@ export async function exchange(
     try {
       const message = await ask(socket, url, { ...question, headers }, signal);
       const location = left > 0 && isRedirect(message.statusCode) ? message.headers.location : undefined;
-      if (location === undefined) return await readReply(message);
+      if (location === undefined) return await readReply(message, question.maxBytes);
       const next = nextHop(location, url, target);
       if (next.origin !== url.origin) headers = {};
       [url, target] = [next, `${question.target} (redirected to ${originOf(next)})`];
@@ -97,18 +99,18 @@ function ask(
   });
 }
 
-async function readReply(message: IncomingMessage): Promise<HttpReply> {
+async function readReply(message: IncomingMessage, maxBytes: number): Promise<HttpReply> {
   const chunks: Buffer[] = [];
   let length = 0;
   let isWhole = true;
   for await (const chunk of message as AsyncIterable<Buffer>) {
     chunks.push(chunk);
     length += chunk.length;
-    if (length <= MAX_BODY_BYTES) continue;
+    if (length <= maxBytes) continue;
     isWhole = false;
     break;
   }
-  const body = Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES).toString('utf8');
+  const body = Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8');
   return { status: message.statusCode ?? 0, body, isWhole };
 }
 

@@ -1,11 +1,14 @@
 /** Owns what all probes over HTTP share: the address, the secret headers and the authority of their configuration. */
-import { readFileSync } from 'node:fs';
 import type { HttpTargetConfig } from '../config/probes.js';
+import { readRegularFile } from '../config/regular-file.js';
 import type { Net } from './dial.js';
 import { ProbeFailure } from './failure.js';
-import { exchange, type HttpReply } from './http-exchange.js';
+import { exchange, type HttpReply, MAX_PAGE_BYTES } from './http-exchange.js';
 import type { Asking } from './probe.js';
 import { headerSecret, type ReadSecret } from './secrets.js';
+
+/** Bytes of an answer in JSON: half of one says nothing, and the status of Alertmanager holds its whole configuration. */
+export const MAX_JSON_BYTES = 4 * 1024 ** 2;
 
 /** What probes are given beside their configuration. */
 export interface ProbeParts {
@@ -13,11 +16,19 @@ export interface ProbeParts {
   readonly readSecret: ReadSecret;
 }
 
+/** One question to a target: by default GET, no redirects, and the first 64 KiB of the answer. */
+export interface TargetQuestion {
+  readonly url: URL;
+  readonly method?: 'GET' | 'HEAD';
+  readonly redirects?: number;
+  readonly maxBytes?: number;
+}
+
 /** Asks one URL of a target once. */
 export function askHttp(
   parts: ProbeParts,
   config: HttpTargetConfig,
-  question: { readonly url: URL; readonly method?: 'GET' | 'HEAD'; readonly redirects?: number },
+  question: TargetQuestion,
   asking: Asking,
 ): Promise<HttpReply> {
   const { target } = config;
@@ -29,6 +40,7 @@ export function askHttp(
       headers: secretHeaders(parts.readSecret, config),
       ca: authorityOf(config.caFile, target),
       redirects: question.redirects ?? 0,
+      maxBytes: question.maxBytes ?? MAX_PAGE_BYTES,
       target,
     },
     asking.signal,
@@ -40,7 +52,7 @@ export function askHttp(
 export function authorityOf(file: string | undefined, target: string): string | undefined {
   if (file === undefined) return undefined;
   try {
-    return readFileSync(file, 'utf8');
+    return readRegularFile(file);
   } catch {
     throw new ProbeFailure(
       'tls',
@@ -68,8 +80,14 @@ export function expectGoodStatus(status: number, target: string, page: string): 
   );
 }
 
-/** The object in a body of JSON. Rejects for anything else. */
+/** The object in a body of JSON that was asked for with MAX_JSON_BYTES. Rejects for anything else. */
 export function jsonOf(reply: HttpReply, target: string, page: string): Readonly<Record<string, unknown>> {
+  if (!reply.isWhole) {
+    throw new ProbeFailure(
+      'body',
+      `${target} answered more than 4 MiB to ${page}, and no more is read. Check that the address belongs to the kind of the probe.`,
+    );
+  }
   let value: unknown;
   try {
     value = JSON.parse(reply.body);

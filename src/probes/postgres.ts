@@ -39,6 +39,8 @@ export function postgresProbe(config: PostgresTarget): ProbeSpec {
           if (path === undefined) await allowedAddresses(net, host, target);
         }
       }
+      // A name that is found after the deadline must lead nowhere: nobody would break that connection any more.
+      asking.signal.throwIfAborted();
       await askServer({ url, role, timeoutMs, target }, asking);
     },
   };

@@ -1,7 +1,7 @@
 /** Owns the probe of Prometheus: ready, and a query is answered. */
 import type { ApiProbeConfig } from '../config/probes.js';
 import { ProbeFailure } from './failure.js';
-import { askHttp, below, expectGoodStatus, jsonOf, type ProbeParts } from './http-target.js';
+import { askHttp, below, expectGoodStatus, jsonOf, MAX_JSON_BYTES, type ProbeParts } from './http-target.js';
 import type { ProbeSpec } from './probe.js';
 
 /** Asks `/-/ready`, then for the value of `vector(1)`: rules can only fire where queries are answered. */
@@ -18,7 +18,7 @@ export function prometheusProbe(config: ApiProbeConfig, parts: ProbeParts): Prob
       expectGoodStatus(ready.status, target, '/-/ready');
       const url = below(base, 'api/v1/query');
       url.search = '?query=vector(1)';
-      const reply = await askHttp(parts, config, { url }, asking);
+      const reply = await askHttp(parts, config, { url, maxBytes: MAX_JSON_BYTES }, asking);
       expectGoodStatus(reply.status, target, '/api/v1/query');
       if (isOne(jsonOf(reply, target, '/api/v1/query'))) return;
       throw new ProbeFailure(

@@ -1,7 +1,7 @@
 /** Owns the probe of a Telegram bot: whether the Bot API knows the token. */
 import type { TelegramProbeConfig } from '../config/probes.js';
 import { ProbeFailure } from './failure.js';
-import { askHttp, below, expectGoodStatus, jsonOf, type ProbeParts } from './http-target.js';
+import { askHttp, below, expectGoodStatus, jsonOf, MAX_JSON_BYTES, type ProbeParts } from './http-target.js';
 import type { ProbeSpec } from './probe.js';
 import { secretOf } from './secrets.js';
 
@@ -24,7 +24,7 @@ export function telegramProbe(config: TelegramProbeConfig, parts: ProbeParts): P
       const reply = await askHttp(
         parts,
         config,
-        { url: below(config.url.reveal(), `bot${token}/getMe`) },
+        { url: below(config.url.reveal(), `bot${token}/getMe`), maxBytes: MAX_JSON_BYTES },
         asking,
       );
       // 404 is the API's answer to a token that it does not even take for one.
@@ -36,8 +36,14 @@ export function telegramProbe(config: TelegramProbeConfig, parts: ProbeParts): P
       }
       expectGoodStatus(reply.status, target, 'getMe');
       const answer = jsonOf(reply, target, 'getMe');
-      const bot = answer.result as { is_bot?: unknown } | undefined;
-      if (answer.ok === true && bot?.is_bot === true) return;
+      const bot = answer.result as { is_bot?: unknown; id?: unknown; username?: unknown } | undefined;
+      if (answer.ok === true && bot?.is_bot === true) {
+        const { id, username } = bot;
+        // Only what a name of Telegram can be: this text is shown to people.
+        const isName = typeof username === 'string' && /^[A-Za-z0-9_]{1,64}$/.test(username);
+        if (Number.isSafeInteger(id) && isName) asking.note({ telegramBot: { id: id as number, username } });
+        return;
+      }
       throw new ProbeFailure('body', `${target} answered getMe without a bot. Check url and the token.`);
     },
   };

@@ -3,8 +3,14 @@ import type { CpuUse } from './sample.js';
 
 /** What one reading of the processors found. */
 export type CpuReading =
-  /** Processor time of the machine since its start, in any unit. */
-  | { readonly of: 'machine'; readonly busy: number; readonly total: number; readonly cores: number }
+  /** Processor time of the machine since its start, in any unit; `only` names the processors when it is not all. */
+  | {
+      readonly of: 'machine';
+      readonly busy: number;
+      readonly total: number;
+      readonly cores: number;
+      readonly only?: string;
+    }
   /** Processor time that the container has used of its quota; `atMs` is monotonic. */
   | { readonly of: 'quota'; readonly usedSeconds: number; readonly atMs: number; readonly cores: number };
 
@@ -16,6 +22,8 @@ export function cpuUse(before: CpuReading | undefined, now: CpuReading): CpuUse 
 
 function ratioBetween(before: CpuReading, now: CpuReading): number | undefined {
   if (before.of === 'machine' && now.of === 'machine') {
+    // Other processors have been counting something else since the start.
+    if (before.only !== now.only) return undefined;
     return share(now.busy - before.busy, now.total - before.total);
   }
   if (before.of === 'quota' && now.of === 'quota') {

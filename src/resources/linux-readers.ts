@@ -5,6 +5,7 @@ import { FilesystemReader } from './filesystems.js';
 import { existingPath, mountPointOf, mountPoints } from './mounts.js';
 import {
   ResourceFormatError,
+  readAllowedProcessors,
   readCpuTicks,
   readDisks,
   readLoadAverage,
@@ -75,7 +76,9 @@ function cpuReader(files: SystemFiles, groups: (nowMs: number) => CgroupFolders)
 }
 
 function cpuReading(files: SystemFiles, groups: CgroupFolders, atMs: number): CpuReading {
-  const ticks = readCpuTicks(files.read('/proc/stat'));
+  // A set of processors that a container or a service is held to has no file of its own that is always there.
+  const allowed = readAllowedProcessors(files.read('/proc/self/status'));
+  const ticks = readCpuTicks(files.read('/proc/stat'), allowed);
   const limit = cpuLimit(groups, ticks.cores, files.read);
   if (limit === undefined) return { of: 'machine', ...ticks };
   const { cores, usedSeconds } = limit;

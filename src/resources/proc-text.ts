@@ -7,22 +7,47 @@ export class ResourceFormatError extends Error {
   override readonly name = 'ResourceFormatError';
 }
 
-/** Processor time of all cores since the start, in ticks. */
+/** Processor time since the start, in ticks. */
 export interface CpuTicks {
   readonly busy: number;
   readonly total: number;
   readonly cores: number;
+  /** The processors that are counted, such as `1,3`; absent when it is all of them. */
+  readonly only?: string;
 }
 
-/** `/proc/stat`. Waiting for a disk is not busy; time that the hypervisor took away is: nobody here can have it. */
-export function readCpuTicks(text: string): CpuTicks {
+/** `/proc/stat`, of all processors or of those in `allowed`. */
+export function readCpuTicks(text: string, allowed?: readonly number[]): CpuTicks {
+  const lines = [...text.matchAll(/^cpu(\d+) (.*)$/gm)];
+  const mine = lines.filter(([, number]) => allowed?.includes(Number(number)) ?? true);
+  if (mine.length < lines.length) {
+    const only = mine.map(([, number]) => number).join();
+    if (only === '') throw missing('/proc/stat', `the processors ${allowed?.join()}`);
+    const all = mine.map(([, , columns]) => ticksOf(columns!));
+    const sum = (key: 'busy' | 'total') => all.reduce((total, ticks) => total + ticks[key], 0);
+    return { busy: sum('busy'), total: sum('total'), cores: mine.length, only };
+  }
   const line = /^cpu +(.*)$/m.exec(text)?.[1];
   if (line === undefined) throw missing('/proc/stat', 'the line cpu');
+  return { ...ticksOf(line), cores: Math.max(1, lines.length) };
+}
+
+/** Waiting for a disk is not busy; time that the hypervisor took away is: nobody here can have it. */
+function ticksOf(columns: string): { readonly busy: number; readonly total: number } {
   // Guest time, the last two columns, is already part of user and nice.
-  const [user, nice, system, idle, iowait, irq = 0, softirq = 0, steal = 0] = line.split(' ').map(Number);
+  const [user, nice, system, idle, iowait, irq = 0, softirq = 0, steal = 0] = columns.split(' ').map(Number);
   const resting = whole(idle, '/proc/stat') + (iowait ?? 0);
   const busy = whole(user, '/proc/stat') + (nice ?? 0) + (system ?? 0) + irq + softirq + steal;
-  return { busy, total: busy + resting, cores: text.match(/^cpu\d+ /gm)?.length ?? 1 };
+  return { busy, total: busy + resting };
+}
+
+/** The processors of `/proc/self/status` on which this process may run; undefined when the kernel does not tell. */
+export function readAllowedProcessors(text: string): readonly number[] | undefined {
+  const list = /^Cpus_allowed_list:\s*([\d,-]+)$/m.exec(text)?.[1];
+  return list?.split(',').flatMap((range) => {
+    const [first, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last! - first! + 1 }, (_, i) => first! + i);
+  });
 }
 
 /** `/proc/meminfo`: in use is what could not be had without swapping. */

@@ -1,9 +1,13 @@
 /** Owns the proof that a secret which everyone can read is taken below /run/secrets, and nowhere else. */
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
-import { isContainerSecret } from '../../src/config/secret-file.js';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { parseConfig } from '../../src/config/load.js';
+import { isContainerSecret, readSecretFile } from '../../src/config/secret-file.js';
+import { loadWebFile } from '../../src/config/web-file.js';
 import { projectRoot } from '../harness/exporter.js';
+import { removeScratch, scratchDirectory } from '../harness/scratch.js';
 
 it.each([
   ['/run/secrets/database_url', true],
@@ -53,4 +57,53 @@ it.skipIf(!possible)('the command refuses a link from there to a file that every
   );
   expect(text).toContain('names /run/secrets/dsn, which every user of this machine can read');
   expect(status).toBe(2);
+});
+
+describe('a pipe', () => {
+  const directory = scratchDirectory('secrets');
+  afterAll(() => removeScratch(directory));
+  let pipes = 0;
+
+  /** A pipe into which somebody writes this once, as the shell does with `<(command)`. */
+  function pipeWith(text: string): string {
+    pipes += 1;
+    const path = join(directory, `pipe-${pipes}`);
+    execFileSync('mkfifo', ['-m', '600', path]);
+    const writer = spawn('sh', ['-c', 'printf %s "$1" > "$0"', path, text], { stdio: 'ignore' });
+    onTestFinished(() => void writer.kill('SIGKILL'));
+    return path;
+  }
+  const URL = 'postgres://app@db.example/app';
+
+  it('is taken where it is read once: the address of a database', () => {
+    const { source } = parseConfig('', { env: { DATABASE_URL_FILE: pipeWith(URL) }, directory });
+    expect(source.kind === 'url' && source.url.reveal()).toBe(URL);
+  });
+
+  it('is refused where it is read again, because the second reading would wait for ever', () => {
+    const path = pipeWith('secret');
+    expect(readSecretFile(path)).toEqual({
+      ok: false,
+      what: `names ${path}, which is not a file`,
+      remedy: 'Write the secret into a file: it is read again while flowgauge runs, and a pipe answers once',
+    });
+  });
+
+  it.each([
+    ['tls_server_config', (pipe: string) => `{ cert_file: ${pipe}, key_file: ${pipe} }`],
+    ['flowgauge', (pipe: string) => `{ tokens: { a: { file: ${pipe}, roles: [read] } } }`],
+  ])('is refused in the web configuration file: %s', (key, section) => {
+    // The longest of what is written fits into the pipe at once.
+    const pipe = pipeWith('-----BEGIN CERTIFICATE-----'.repeat(10));
+    const file = join(directory, 'web.yml');
+    writeFileSync(file, `${key}: ${section(pipe)}\n`);
+    expect(() => loadWebFile(file)).toThrow(/cannot be read|is not a file/);
+  });
+
+  it('is refused as the web configuration file, and as the authority of a probe', () => {
+    expect(() => loadWebFile(pipeWith('{}'))).toThrow('cannot be read (NOT_A_FILE)');
+    const probe = `{ kind: http, url: "https://a.example", ca_file: ${pipeWith('-----BEGIN CERTIFICATE-----')} }`;
+    const env = { DATABASE_URL: URL };
+    expect(() => parseConfig(`probes: { one: ${probe} }`, { env, directory })).toThrow('cannot be read');
+  });
 });

@@ -4,13 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hashSync } from 'bcryptjs';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type GuardedOptions, guardedAccess, newAttempts } from '../../src/access/guarded.js';
+import { type GuardedOptions, guardedAccess, newPasswordMemory } from '../../src/access/guarded.js';
+import { ownHosts } from '../../src/access/own-hosts.js';
 import { passwordCheck } from '../../src/access/password-check.js';
 import { type Grant, isEnough } from '../../src/access/role.js';
 import { loadWebFile } from '../../src/config/web-file.js';
 import { ROUTES } from '../../src/http/route-table.js';
+import { maintenanceDeps } from '../maintenance/made-up-maintenance.js';
+import { healthDeps } from '../operations/made-up-facts.js';
+import { monitoringDeps } from '../operations/made-up-monitoring.js';
 import { startFace } from './face.js';
 
+/** All of it that bcrypt looks at. */
+const LONGEST = 'x'.repeat(72);
 const TOKENS = { scrape: 's', read: 'r', ingest: 'i', admin: 'a' } as const;
 const tokenOf = (grant: Grant) => TOKENS[grant].repeat(30);
 const bearer = (text: string) => ({ authorization: `Bearer ${text}` });
@@ -25,9 +31,9 @@ async function guarded(extra = '', over: Partial<GuardedOptions> = {}) {
   for (const grant of grants) writeFileSync(join(folder, grant), tokenOf(grant), { mode: 0o600 });
   const tokens = grants.map((grant) => `    ${grant}: { file: ${grant}, roles: [${grant}] }`).join('\n');
   const hash = hashSync('right', 4);
-  const text = `basic_auth_users: { ann: '${hash}', bob: '${hash}' }
+  const text = `basic_auth_users: { ann: '${hash}', bob: '${hash}', cy: '${hashSync(LONGEST, 4)}' }
 flowgauge:
-  users: { ann: [read] }
+  users: { ann: [read], cy: [read] }
   tokens:
 ${tokens}
 ${extra}`;
@@ -38,7 +44,7 @@ ${extra}`;
     file: loadWebFile(join(folder, 'web.yml')),
     passwords,
     openTo: [],
-    attempts: newAttempts(),
+    memory: newPasswordMemory(),
     isIngestToken: undefined,
     nowMs: () => performance.now(),
     ...over,
@@ -46,10 +52,14 @@ ${extra}`;
   const refusals: string[] = [];
   const denied: string[] = [];
   const face = await startFace({
+    ...healthDeps(),
+    ...monitoringDeps(),
+    maintenance: maintenanceDeps(),
     access,
     onRefusal: (reason) => refusals.push(reason),
     admin: {
       perform: async (_call, work) => ({ kind: 'done', answer: work() }),
+      seen: async () => true,
       denied: ({ caller, route, refusal }) => denied.push(`${caller} ${route} ${refusal}`),
       resetBreakers: () => [],
       reload: () => ({ kind: 'unchanged' }),
@@ -138,7 +148,8 @@ describe('passwords', () => {
 
   it('are whole: what bcrypt would cut off does not open', async () => {
     const { get } = await guarded();
-    expect((await get('/api/flows', { headers: basic('ann', `right${'x'.repeat(80)}`) })).status).toBe(401);
+    expect((await get('/api/flows', { headers: basic('cy', LONGEST) })).status).toBe(200);
+    expect((await get('/api/flows', { headers: basic('cy', `${LONGEST}y`) })).status).toBe(401);
   });
 
   it('that are wrong again and again must wait, while the right one that was known goes on', async () => {
@@ -185,10 +196,42 @@ describe('browsers', () => {
     expect(refusals).toEqual(['origin', 'origin']);
   });
 
-  it('cannot ask a loopback exporter under the name of another place', async () => {
-    const { get } = await startFace({ isOwnHost: (host) => host.startsWith('127.0.0.1') });
-    const answer = await get('/metrics', { headers: { host: 'evil.example' } });
-    expect([answer.status, JSON.parse(answer.text).code]).toEqual([421, 'HOST_REFUSED']);
-    expect((await get('/metrics')).status).toBe(200);
+  const asked = async (host: string, listenHost: string, externalUrl?: string) => {
+    const isOwnHost = ownHosts({ listenAddress: { host: listenHost, port: 0 }, externalUrl });
+    const { get } = await startFace(isOwnHost === undefined ? {} : { isOwnHost });
+    const answer = await get('/metrics', { headers: { host } });
+    return answer.status === 200 ? 'in' : JSON.parse(answer.text).code;
+  };
+
+  it.each([
+    'evil.example',
+    'evil.example:9877',
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+    'evil.example:80:80',
+    '[evil.example]',
+  ])('cannot ask a loopback exporter under the name of another place: %s', async (host) => {
+    expect(await asked(host, '127.0.0.1', 'https://flows.example/x')).toBe('HOST_REFUSED');
+    expect(await asked(host, '::1')).toBe('HOST_REFUSED');
+    // Elsewhere the names are the operator's.
+    expect(await asked(host, '0.0.0.0')).toBe('in');
+  });
+
+  it.each([
+    'localhost',
+    'LOCALHOST:9877',
+    '127.0.0.1:9877',
+    '[::1]:9877',
+    '10.1.2.3',
+    'Flows.Example',
+    'flows.example:443',
+  ])('ask it under its own: %s', async (host) => {
+    expect(await asked(host, '127.0.0.1', 'https://flows.example/x')).toBe('in');
+  });
+
+  it('see its health under every name, as a probe of a container does', async () => {
+    const isOwnHost = ownHosts({ listenAddress: { host: '127.0.0.1', port: 0 }, externalUrl: undefined })!;
+    const { get } = await startFace({ isOwnHost });
+    expect((await get('/-/healthy', { headers: { host: 'evil.example' } })).status).toBe(200);
   });
 });

@@ -29,15 +29,24 @@ async function answering(pages: Readonly<Record<string, string>>): Promise<{ por
 describe('Prometheus', () => {
   const keys = (url: string) => `kind: prometheus, url: "${url}", timeout: 3s`;
 
-  it('the real one answers a query, and hangs when it is frozen', async () => {
+  it('the real one answers a query, hangs when it is frozen, and is refused when it is gone', async () => {
     const prometheus = await startPrometheus({ target: '127.0.0.1:1' });
     onTestFinished(() => prometheus.stop());
     const probe = probeOf(keys(prometheus.url));
-    const outcome = await eventually(
+    const answers = () =>
+      eventually(
+        () => ask(probe),
+        ({ success }) => success,
+      );
+    await answers();
+    prometheus.freeze();
+    // A stop reaches the last thread a moment later than the signal was sent.
+    await eventually(
       () => ask(probe),
-      ({ success }) => success,
+      (outcome) => said(outcome).includes('timeout: '),
     );
-    expect(said(outcome)).toBe('ok');
+    prometheus.thaw();
+    await answers();
     await prometheus.stop();
     expect(said(await ask(probe))).toContain('refused: ');
   });
@@ -69,10 +78,12 @@ describe('Prometheus', () => {
 });
 
 describe('Alertmanager', () => {
-  it('the real one answers, hangs when frozen, and is refused when it is gone', async () => {
+  it('the real one answers with all of its configuration, hangs when frozen, and is refused when it is gone', async () => {
+    // Its status repeats the configuration, which here is larger than what is read of a page.
+    const others = Array.from({ length: 2_000 }, (_, i) => `, { name: ${'receiver'.repeat(8)}${i} }`);
     writeFileSync(
       join(directory, 'alertmanager.yml'),
-      'route: { receiver: none }\nreceivers: [{ name: none }]\n',
+      `route: { receiver: none }\nreceivers: [{ name: none }${others.join('')}]\n`,
     );
     mkdirSync(join(directory, 'alerts'), { recursive: true });
     const port = await freePort();
@@ -106,6 +117,14 @@ describe('Alertmanager', () => {
     );
     await endProcess(child, ['SIGKILL'], 2_000);
     expect(said(await ask(probe))).toContain('refused: ');
+  });
+
+  it('that never comes to an end is told from one that answers nonsense', async () => {
+    const endless = `{"cluster":{"status":"ready"},"config":{"original":"${'x'.repeat(5 * 1024 ** 2)}"}}`;
+    const { port } = await answering({ '/-/ready': 'ok', '/api/v2/status': endless });
+    expect(said(await ask(probeOf(`kind: alertmanager, url: "http://127.0.0.1:${port}"`)))).toBe(
+      `body: http://127.0.0.1:${port} answered more than 4 MiB to /api/v2/status, and no more is read. Check that the address belongs to the kind of the probe.`,
+    );
   });
 
   it('that is something else', async () => {

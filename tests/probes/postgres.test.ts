@@ -4,10 +4,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { Resolve } from '../../src/probes/dial.js';
 import { eventually } from '../harness/exporter.js';
 import { type PostgresServer, startPostgres } from '../harness/postgres.js';
 import { removeScratch, scratchDirectory } from '../harness/scratch.js';
 import { ask, probeOf, said, writeSecret } from './asking.js';
+import { startTcp } from './servers.js';
 
 const directory = scratchDirectory('probes');
 let server: PostgresServer;
@@ -131,6 +133,28 @@ describe('a server that does not', () => {
     expect(JSON.stringify(outcome)).not.toContain('canary');
     writeSecret(directory, 'dsn', url('right-canary'));
     expect(said(await ask(probeOf('kind: postgres, url_file: dsn, timeout: 2s', { directory })))).toBe('ok');
+  });
+
+  it('whose name is found too late is not asked any more', async () => {
+    const other = await startTcp((socket) => socket.destroy());
+    onTestFinished(() => other.stop());
+    let find = () => {};
+    const late = new Promise<void>((resolve) => {
+      find = resolve;
+    });
+    const probe = (resolve: Resolve) =>
+      probeOf(`kind: postgres, url: "postgres://u@localhost:${other.port}/app", timeout: 1s`, { resolve });
+    const addresses = ['127.0.0.1'];
+    expect(said(await ask(probe(() => late.then(() => addresses))))).toContain('timeout: ');
+    find();
+    // Each of these begins after the late answer, so whatever that one led to came before the second.
+    const each: number[] = [];
+    for (let i = 0; i < 3; i += 1) {
+      const before = other.accepted();
+      expect(said(await ask(probe(async () => addresses)))).toContain('unavailable: ');
+      each.push(other.accepted() - before);
+    }
+    expect(each).toEqual([1, 1, 1]);
   });
 
   it('has no such database', async () => {

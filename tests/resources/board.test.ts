@@ -10,6 +10,7 @@ function bench() {
   const clock = { ms: 0 };
   const lines: string[] = [];
   const memory = { fails: false };
+  const filesystems = { failed: [] as string[], isBroken: false };
   const readers: readonly Reader[] = [
     {
       source: 'memory',
@@ -19,6 +20,14 @@ function bench() {
       },
     },
     { source: 'cpu', read: () => ({ cores: 2, utilizationRatio: 0.5 }) },
+    {
+      source: 'filesystem',
+      read: () => {
+        if (filesystems.isBroken) throw new Error('EIO');
+        const failed = filesystems.failed.map((point) => [point, new Error(`silent ${point}`)] as const);
+        return { mounts: new Map(), failed: new Map(failed) };
+      },
+    },
     { source: 'process', read: () => ({ residentBytes: 1, children: 0, openFds: 1, maxFds: 2 }) },
   ];
   const board = new ResourceBoard({
@@ -37,6 +46,7 @@ function bench() {
     board,
     clock,
     memory,
+    filesystems,
     lines,
     often: () => often!.run(signal, () => {}),
     seldom: () => seldom!.run(signal, () => {}),
@@ -56,6 +66,7 @@ describe('the board', () => {
     expect(sample.memory).toMatchObject({ kind: 'measured', value: { usedBytes: 20, totalBytes: 100 } });
     expect(ageSeconds).toEqual(
       new Map([
+        ['filesystem', 22.5],
         ['process', 22.5],
         ['memory', 2.5],
         ['cpu', 2.5],
@@ -79,6 +90,34 @@ describe('the board', () => {
       ['warn', 'resource not measured', 'memory'],
       ['info', 'resource measured again', 'memory'],
     ]);
+  });
+
+  it('tells of each file system by itself', async () => {
+    const { filesystems, lines, seldom } = bench();
+    const told = () =>
+      lines.splice(0).map((line) => {
+        const { msg, mountpoint, err } = JSON.parse(line);
+        return [msg, mountpoint, err?.message];
+      });
+    filesystems.failed = ['/a'];
+    await seldom();
+    expect(told()).toEqual([['resource not measured', '/a', 'silent /a']]);
+    filesystems.failed = ['/a', '/b'];
+    await seldom();
+    expect(told()).toEqual([['resource not measured', '/b', 'silent /b']]);
+    filesystems.failed = ['/b'];
+    await seldom();
+    expect(told()).toEqual([['resource measured again', '/a', undefined]]);
+    filesystems.isBroken = true;
+    await seldom();
+    await seldom();
+    expect(told()).toEqual([['resource not measured', undefined, 'EIO']]);
+    filesystems.isBroken = false;
+    await seldom();
+    expect(told()).toEqual([['resource measured again', undefined, undefined]]);
+    filesystems.failed = [];
+    await seldom();
+    expect(told()).toEqual([['resource measured again', '/b', undefined]]);
   });
 
   it('takes the second measurement soon, because the first has no use of the processors yet', async () => {

@@ -1,5 +1,5 @@
 /** Owns the proof on the real process: the series are there, say what is plausible, follow what happens, and go when switched off. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -186,6 +186,18 @@ describe('a real Prometheus', () => {
     );
     expect(difference).toHaveLength(1);
   });
+});
+
+it.skipIf(availableParallelism() < 2)('counts the processors alone that it may run on', async () => {
+  const other = await start('resources: { interval: 1s }\n');
+  onTestFinished(() => other.kill());
+  const allowed = /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]!;
+  expect(await value('system_cpu_cores', '', other)).not.toBe(1);
+  execFileSync('taskset', ['--all-tasks', '--pid', '--cpu-list', allowed, String(other.child.pid)]);
+  await eventually(
+    () => value('system_cpu_cores', '', other),
+    (cores) => cores === 1,
+  );
 });
 
 describe('another configuration', () => {

@@ -83,6 +83,45 @@ describe('a machine', () => {
   });
 });
 
+describe('a process that may run on some processors only', () => {
+  const allowed = (list: string) => `Name:\tnode\nCpus_allowed_list:\t${list}\n`;
+  const stat = (...busy: readonly number[]) =>
+    `cpu  9 0 0 9 0 0 0 0 0 0\n${busy.map((one, i) => `cpu${i} ${one} 0 0 ${1_000 - one} 0 0 0 0 0 0\n`).join('')}`;
+
+  it('has these as its machine, and what others do elsewhere is not its use', async () => {
+    const files = machineWith({ '/proc/self/status': allowed('1'), '/proc/stat': stat(0, 0) });
+    const { sampler } = samplerOf(files);
+    await sampler.read('often');
+    files.write('/proc/stat', 'cpu  9 0 0 9\ncpu0 900 0 0 1100\ncpu1 100 0 0 1900\n');
+    await sampler.read('often');
+    expect(measured(sampler.sample, 'cpu')).toEqual({ cores: 1, utilizationRatio: 0.1 });
+  });
+
+  it('does not compare other processors with these when it is moved', async () => {
+    const files = machineWith({ '/proc/self/status': allowed('0'), '/proc/stat': stat(10, 20) });
+    const { sampler } = samplerOf(files);
+    await sampler.read('often');
+    files.write('/proc/self/status', allowed('1'));
+    files.write('/proc/stat', stat(500, 900));
+    await sampler.read('often');
+    expect(measured(sampler.sample, 'cpu')).toEqual({ cores: 1, utilizationRatio: undefined });
+  });
+
+  it('has a quota only where that allows less than these', async () => {
+    const files = machineWith({
+      '/proc/self/status': allowed('1'),
+      '/proc/stat': stat(0, 0),
+      '/proc/self/cgroup': '0::/\n',
+      '/proc/self/mountinfo': mountLine('/', '/sys/fs/cgroup', 'cgroup2', 'rw'),
+      '/sys/fs/cgroup/cpu.max': '150000 100000\n',
+      '/sys/fs/cgroup/cpu.stat': 'usage_usec 1000000\n',
+    });
+    const { sampler } = samplerOf(files);
+    await sampler.read('often');
+    expect(measured(sampler.sample, 'cpu')?.cores).toBe(1);
+  });
+});
+
 describe('a container', () => {
   const container = {
     '/proc/self/cgroup': '0::/\n',

@@ -36,6 +36,7 @@ const MACHINE = {
   '/proc/net/dev': '  eth0: 10 1 0 0 0 0 0 0 20 1 0 0 0 0 0 0\n',
   '/proc/diskstats': '   8 0 sda 1 0 2 0 1 0 4 0 0 0 0\n',
   '/proc/self/mountinfo': mountLine('/', '/', 'ext4', 'rw'),
+  '/proc/self/status': 'Name:\tnode\nCpus_allowed_list:\t0-1\n',
   '/proc/self/limits': 'Max open files            1024                2048                files\n',
   '/proc/self/fd/0': '',
   '/proc/self/fd/1': '',

@@ -1,6 +1,7 @@
 /** Owns the proof of how the kernel's texts are read. */
 import { describe, expect, it } from 'vitest';
 import {
+  readAllowedProcessors,
   readCpuTicks,
   readDisks,
   readLoadAverage,
@@ -19,6 +20,28 @@ intr 1 2 3
 btime 1795262574
 `;
     expect(readCpuTicks(text)).toEqual({ busy: 200, total: 1040, cores: 2 });
+  });
+
+  it('counts the processors alone on which the process may run', () => {
+    const text = 'cpu  0 0 0 0\ncpu0 1 0 0 9\ncpu1 2 0 0 8\ncpu3 4 0 0 6\n';
+    expect(readCpuTicks(text, [1, 3])).toEqual({ busy: 6, total: 20, cores: 2, only: '1,3' });
+    // Processors that are switched off have no line, and whoever may run everywhere has the machine.
+    expect(readCpuTicks(text, [0, 2])).toEqual({ busy: 1, total: 10, cores: 1, only: '0' });
+    expect(readCpuTicks(text.replace('0 0 0 0', '7 0 0 23'), [0, 1, 2, 3])).toEqual({
+      busy: 7,
+      total: 30,
+      cores: 3,
+    });
+    expect(() => readCpuTicks(text, [7])).toThrow('/proc/stat does not hold the processors 7');
+  });
+
+  it.each([
+    ['Cpus_allowed_list:\t0-1\n', [0, 1]],
+    ['Cpus_allowed:\tff\nCpus_allowed_list:\t1,3-5,8\nMems_allowed_list:\t0\n', [1, 3, 4, 5, 8]],
+    ['Cpus_allowed_list:\t7\n', [7]],
+    ['Name:\tnode\n', undefined],
+  ])('%j', (text, processors) => {
+    expect(readAllowedProcessors(text)).toEqual(processors);
   });
 
   it('is read from an old kernel with four columns', () => {
