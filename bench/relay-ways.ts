@@ -25,8 +25,14 @@ export interface Ways {
   stop(): Promise<void>;
 }
 
-/** Starts both. The fakes keep the published limits and count time on this process's monotonic clock. */
-export async function startWays(): Promise<Ways> {
+/**
+ * Starts both. The fakes keep the published limits and count time on this process's monotonic clock. `groupWait` is
+ * how long Alertmanager collects before it tells a new group; `told` names the ways that its alerts go.
+ */
+export async function startWays(
+  groupWait = '0s',
+  told: readonly ('native' | 'ours')[] = ['native', 'ours'],
+): Promise<Ways> {
   const server = await startPostgres({ settings: { fsync: 'on', full_page_writes: 'on' } });
   const directory = mkdtempSync(join(tmpdir(), 'flowgauge-bench-'));
   const nowMs = () => performance.now();
@@ -41,7 +47,7 @@ notifications:
   telegram: { token_file: ${tokenFile}, api_url: "${ours.url}", chats: { ${chats} } }
 `;
   const exporter = await startExporterProcess(writeConfig(directory, config));
-  const alertmanager = await startAlertmanagerOn(alertmanagerConfig(native, exporter));
+  const alertmanager = await startAlertmanagerOn(alertmanagerConfig(native, exporter, groupWait, told));
   const sql = postgres(url, { max: 1, onnotice: () => {} });
   // It listens before its tables are there.
   await eventually(
@@ -68,13 +74,19 @@ function all<T>(of: (chat: number) => T): readonly T[] {
   return Array.from({ length: CHATS }, (_, i) => of(i));
 }
 
-function alertmanagerConfig(native: FakeTelegram, exporter: ExporterProcess): string {
+function alertmanagerConfig(
+  native: FakeTelegram,
+  exporter: ExporterProcess,
+  groupWait: string,
+  told: readonly ('native' | 'ours')[],
+): string {
   const template =
     '{{ range .Alerts }}<b>{{ .Labels.alertname }}</b> {{ .Status }} {{ .Annotations.summary }}\\n{{ end }}';
-  const routes = all(
-    (i) => `
-    - { receiver: native${i}, matchers: [chat="${i}"], continue: true }
-    - { receiver: c${i}, matchers: [chat="${i}"] }`,
+  const names = { native: 'native', ours: 'c' };
+  const routes = all((i) =>
+    told
+      .map((way) => `\n    - { receiver: ${names[way]}${i}, matchers: [chat="${i}"], continue: true }`)
+      .join(''),
   );
   const receivers = all(
     (i) => `
@@ -93,7 +105,7 @@ function alertmanagerConfig(native: FakeTelegram, exporter: ExporterProcess): st
 route:
   receiver: c0
   group_by: [alertname]
-  group_wait: 0s
+  group_wait: ${groupWait}
   group_interval: 1m
   repeat_interval: 4h
   routes:${routes.join('')}

@@ -2,7 +2,7 @@
 import { alertName, severities } from './alerts/alert.js';
 import type { NotificationSeries } from './metrics/notification-series.js';
 import type { Claim, ClaimedMessage } from './notifications/claim.js';
-import type { WorkerEvent } from './notifications/worker.js';
+import type { WorkerEvent } from './notifications/worker-options.js';
 import type { Logger } from './telemetry/logger.js';
 
 /** Alerts that one line of the log names. */

@@ -5,8 +5,12 @@ import type { AlertDeps } from './http/alert-api.js';
 import { acknowledgeSeries } from './metrics/acknowledge-series.js';
 import { notificationSeries } from './metrics/notification-series.js';
 import type { Metrics } from './metrics/registry.js';
+import { type Lanes, openLanes } from './notification-lanes.js';
 import { relayReporter } from './notification-log.js';
 import { buildWays, routingOf } from './notification-ways.js';
+import { Air } from './notifications/air.js';
+import type { ChatMaintenance } from './notifications/chat-maintenance.js';
+import type { Claim } from './notifications/claim.js';
 import { countOutbox, knownAlerts } from './notifications/counts.js';
 import { listDeadLetters, redrive } from './notifications/dead-letters.js';
 import { forgetOld, readHistory } from './notifications/history.js';
@@ -15,18 +19,21 @@ import { freeGone } from './notifications/outbox.js';
 import { renderClaim } from './notifications/render.js';
 import { targetsOf } from './notifications/target.js';
 import { judgeWatchdog, lastSign, ping } from './notifications/watchdog.js';
-import { type NotifyFailpoint, sendNext, type WorkerOptions } from './notifications/worker.js';
+import type { NotifyFailpoint } from './notifications/worker-options.js';
 import type { Job } from './resilience/job.js';
+import { Limiter } from './resilience/limiter.js';
 import { isBearer, secretSource } from './secret-source.js';
 import type { Database } from './storage/database.js';
 import { isGone } from './storage/holder.js';
 import { currentRequestId } from './telemetry/context.js';
 import type { RootLogger } from './telemetry/logger.js';
 
-/** Sends of one channel at the same time: one stalled chat leaves room for the others. */
-const LANES = 4;
-const IDLE_MS = 300;
-const IDLE_OTHER_LANES_MS = 2_000;
+/**
+ * Half of the store's connections: in a storm Alertmanager tells thousands of groups at the same moment, and behind all
+ * of them nothing would be sent. Whoever finds no room comes back after a 503, but not at once: a refusal without a wait
+ * is asked again so soon that refusing would be all that is done.
+ */
+const INTAKE = { name: 'alert intake', limit: 2, maxQueue: 1_000, maxWaitMs: 2_500 } as const;
 const COUNT_EVERY_MS = 2_000;
 const FREE_EVERY_MS = 1_000;
 const JUDGE_EVERY_MS = 5_000;
@@ -44,6 +51,8 @@ export interface RelayOptions {
   readonly failpoint: (name: NotifyFailpoint | 'webhook_stored') => void;
   /** What commands in the chat may show. Default: nothing. */
   readonly views?: ChatViews;
+  /** Undefined where nobody looks after planned work. */
+  readonly maintenance?: ChatMaintenance | undefined;
   /** Wall clock in milliseconds. */
   readonly wallMs: () => number;
 }
@@ -51,6 +60,8 @@ export interface RelayOptions {
 /** A running relay has jobs, and answers HTTP. */
 export interface Relay {
   jobs(): readonly Job[];
+  /** How a job is started before its time, once the jobs run; without it what was taken in waits until somebody looks. */
+  wakeBy(trigger: (job: string) => unknown): void;
   readonly http: AlertDeps;
 }
 
@@ -63,6 +74,7 @@ export function openRelay(options: RelayOptions): Relay {
   const names = ways.map(({ channel }) => channel.name);
   const series = notificationSeries(metrics, names);
   const response = acknowledgeSeries(metrics);
+  const intake = new Limiter(INTAKE);
   const chat = openChatControl({
     ...options,
     channels: names,
@@ -84,18 +96,27 @@ export function openRelay(options: RelayOptions): Relay {
 
   const report = relayReporter(log, series, pingOutside);
 
-  const workers: readonly WorkerOptions[] = ways.map(({ channel, rest }) => ({
-    db: store,
-    channel,
-    pace: rest,
-    render: (claim) => renderClaim(claim, wallMs(), chat.buttonsFor(claim.channel, claim.chat)),
-    holder,
-    leaseMs: config.leaseMs,
-    stormAbove: config.digestAbove,
-    random: Math.random,
-    report,
-    failpoint,
-  }));
+  let trigger: (job: string) => unknown = () => {};
+  const lanes = new Map<string, Lanes>();
+  for (const { channel, rest } of ways) {
+    const worker = {
+      db: store,
+      channel,
+      pace: rest,
+      render: (claim: Claim) => renderClaim(claim, wallMs(), chat.buttonsFor(claim.channel, claim.chat)),
+      holder,
+      leaseMs: config.leaseMs,
+      stormAbove: config.digestAbove,
+      random: Math.random,
+      air: new Air(),
+      report,
+      failpoint,
+    };
+    lanes.set(
+      channel.name,
+      openLanes(worker, (job) => trigger(job), isReady),
+    );
+  }
 
   const whenReady =
     (run: (signal: AbortSignal) => Promise<unknown>) =>
@@ -103,21 +124,6 @@ export function openRelay(options: RelayOptions): Relay {
       if (isReady()) await run(signal);
     };
   const backoff = { firstMs: 250, maxMs: 2_000 };
-
-  function lane(worker: WorkerOptions, number: number): Job {
-    let pauseMs = IDLE_MS;
-    return {
-      name: `notify_${worker.channel.name}_${number}`,
-      intervalMs: () => pauseMs,
-      deadlineMs: config.leaseMs + 15_000,
-      backoff,
-      graceMs: 2_000,
-      run: whenReady(async (signal) => {
-        const busy = await sendNext(worker, signal);
-        pauseMs = busy ? 0 : number === 1 ? IDLE_MS : IDLE_OTHER_LANES_MS;
-      }),
-    };
-  }
 
   const watchdogTargets = [...routing.targets.values()];
   let areAlertsDeclared = false;
@@ -171,7 +177,7 @@ export function openRelay(options: RelayOptions): Relay {
       }),
     },
     ...chat.jobs(),
-    ...workers.flatMap((worker) => Array.from({ length: LANES }, (_, index) => lane(worker, index + 1))),
+    ...[...lanes.values()].flatMap((all) => all.jobs),
   ];
 
   const http: AlertDeps = {
@@ -183,8 +189,10 @@ export function openRelay(options: RelayOptions): Relay {
           fallback: config.fallback,
         });
       const { alertname: watchdog } = config.watchdog;
-      const done = await takeIn(store, batch, { targets, ttlMs: config.ttlMs, watchdog, requestId });
+      const taken = { targets, ttlMs: config.ttlMs, watchdog, requestId };
+      const done = await intake.execute(() => takeIn(store, batch, taken));
       failpoint('webhook_stored');
+      for (const name of new Set(targets.map(({ channel }) => channel))) lanes.get(name)?.wake();
       for (const { alertname, status, severity, lastedSeconds } of done.stored) {
         series.event(alertname, status);
         if (lastedSeconds !== undefined) response.resolved(severity, lastedSeconds);
@@ -199,7 +207,13 @@ export function openRelay(options: RelayOptions): Relay {
     logger: options.log.named('http'),
     requestId: currentRequestId,
   };
-  return { jobs: () => jobs, http };
+  return {
+    jobs: () => jobs,
+    wakeBy(next) {
+      trigger = next;
+    },
+    http,
+  };
 }
 
 const NO_VIEWS: ChatViews = { flows: () => [], stuck: async () => ({ totalStuck: 0, items: [] }) };

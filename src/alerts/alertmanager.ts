@@ -1,5 +1,5 @@
 /** Owns what is asked of Alertmanager: its alerts and silences over API v2, each with a deadline and a named failure. */
-import { carriesTag, commentOf, type Matcher, type Silence } from './silence.js';
+import { carriesTag, commentOf, isSameSet, type Matcher, type Silence } from './silence.js';
 
 /** Alertmanager did not answer, or refused. Nobody knows whether a request that timed out was carried out. */
 export class AlertmanagerError extends Error {
@@ -24,6 +24,14 @@ export interface ActiveAlert {
   readonly isMuted: boolean;
 }
 
+/** Alerts that Alertmanager tells together, as one receiver gets them. */
+export interface AlertGroup {
+  readonly receiver: string;
+  /** The labels that it groups by. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly alerts: readonly ActiveAlert[];
+}
+
 /** A silence that is wanted. */
 export interface SilenceWish {
   readonly tag: string;
@@ -38,9 +46,16 @@ export interface SilenceWish {
 export interface Alertmanager {
   /** Active alerts that meet the conditions, muted ones too. */
   alerts(matchers: readonly Matcher[], signal?: AbortSignal): Promise<readonly ActiveAlert[]>;
+  /** Active alerts by group and receiver, muted ones too. */
+  groups(signal?: AbortSignal): Promise<readonly AlertGroup[]>;
   /** The silence with this tag, the one that holds before one that has expired; undefined when there is none. */
   findSilence(tag: string, matchers: readonly Matcher[], signal?: AbortSignal): Promise<Silence | undefined>;
-  /** Sees to it that there is exactly one silence with the wish's tag and end; gives its id. Safe to repeat. */
+  /** Every silence with this tag: those that hold, the oldest first, then those that have expired. */
+  findSilences(tag: string, matchers: readonly Matcher[], signal?: AbortSignal): Promise<readonly Silence[]>;
+  /**
+   * Sees to it that exactly one silence with the wish's tag holds, with its conditions, end and comment; gives its id.
+   * Safe to repeat: of several that hold, as after a request that was carried out late, the younger ones are ended.
+   */
   ensureSilence(wish: SilenceWish, signal?: AbortSignal): Promise<string>;
   /** Ends a silence; one that is gone or has ended is no failure. */
   endSilence(id: string, signal?: AbortSignal): Promise<void>;
@@ -78,21 +93,32 @@ export function alertmanagerAt(url: string, deadlineMs = DEADLINE_MS): Alertmana
       const query = `?active=true&silenced=true&inhibited=true&unprocessed=true${filterOf(matchers)}`;
       return listOf(await ask('reading alerts', `/alerts${query}`, {}, signal)).map(alertOf);
     },
+    async groups(signal) {
+      const query = '?active=true&silenced=true&inhibited=true';
+      return listOf(await ask('reading groups of alerts', `/alerts/groups${query}`, {}, signal)).map(groupOf);
+    },
     async findSilence(tag, matchers, signal) {
+      return (await self.findSilences(tag, matchers, signal))[0];
+    },
+    async findSilences(tag, matchers, signal) {
       // By a condition that it has: there may be thousands of others.
       const all = listOf(
         await ask('reading silences', `/silences?${filterOf(matchers.slice(0, 1)).slice(1)}`, {}, signal),
       );
-      const ours = all.map(silenceOf).filter(({ comment }) => carriesTag(comment, tag));
-      return ours.find(({ state }) => state !== 'expired') ?? ours[0];
+      const rank = ({ state }: Silence) => (state === 'expired' ? 1 : 0);
+      return all
+        .map(silenceOf)
+        .filter(({ comment }) => carriesTag(comment, tag))
+        .sort((a, b) => rank(a) - rank(b) || a.startsAtMs - b.startsAtMs || (a.id < b.id ? -1 : 1));
     },
     async ensureSilence(wish, signal) {
       const { tag, matchers, startsAtMs, endsAtMs, createdBy, why } = wish;
-      const found = await self.findSilence(tag, matchers, signal);
-      const known = found?.state === 'expired' ? undefined : found;
+      const found = await self.findSilences(tag, matchers, signal);
+      const [known, ...others] = found.filter(({ state }) => state !== 'expired');
+      for (const { id } of others) await self.endSilence(id, signal);
       const comment = commentOf(why, tag);
-      if (known !== undefined && Math.abs(known.endsAtMs - endsAtMs) < 1_000 && known.comment === comment)
-        return known.id;
+      const hasItsEnd = known !== undefined && Math.abs(known.endsAtMs - endsAtMs) < 1_000;
+      if (hasItsEnd && known.comment === comment && isSameSet(known.matchers, matchers)) return known.id;
       const body = {
         // With the id and the same start Alertmanager changes the one that is there instead of adding another.
         ...(known === undefined ? {} : { id: known.id }),
@@ -162,6 +188,15 @@ function alertOf(value: unknown): ActiveAlert {
     annotations: textsOf(annotations),
     startsAtMs: Date.parse(String(startsAt)),
     isMuted: recordOf(status).state === 'suppressed',
+  };
+}
+
+function groupOf(value: unknown): AlertGroup {
+  const { receiver, labels, alerts } = recordOf(value);
+  return {
+    receiver: String(recordOf(receiver).name ?? ''),
+    labels: textsOf(labels),
+    alerts: listOf(alerts).map(alertOf),
   };
 }
 

@@ -54,6 +54,46 @@ export function isMatched(labels: Alert['labels'], matchers: readonly Matcher[])
   return matchers.every(({ name, value, isEqual }) => ((labels[name] ?? '') === value) === isEqual);
 }
 
+/** Whether two silences match the same alerts by the same conditions, in whatever order. */
+export function isSameSet(some: readonly Matcher[], others: readonly Matcher[]): boolean {
+  const texts = (matchers: readonly Matcher[]) => matchers.map((one) => matchersText([one])).sort();
+  return some.length === others.length && texts(some).join('\n') === texts(others).join('\n');
+}
+
+/** Conditions that a silence of ours may have, or why it may not. */
+export type GuardedMatchers =
+  | { readonly ok: true; readonly matchers: readonly Matcher[] }
+  | { readonly ok: false; readonly remedy: string };
+
+const MOST_MATCHERS = 10;
+/** Alerts that the ordinary way to people is broken: work on what they watch is no reason to miss them. */
+const LAST_RESORT: Matcher = { name: 'pipeline', value: 'notifications', isEqual: false };
+
+/**
+ * The conditions of a silence from labels and their values. Refused: none, as that would match everything; an empty
+ * value, which alerts without the label have; and whatever could mute `never`, the sign of life. Unless an alert is
+ * named, the sign of life and the alerts about the alerts' own way are left out.
+ */
+export function guardedMatchers(
+  labels: readonly (readonly [name: string, value: string])[],
+  never: string,
+): GuardedMatchers {
+  if (labels.length === 0 || labels.length > MOST_MATCHERS)
+    return { ok: false, remedy: `Name 1 to ${MOST_MATCHERS} labels with their values` };
+  const names = labels.map(([name]) => name);
+  if (new Set(names).size < names.length) return { ok: false, remedy: 'Name each label once' };
+  if (!names.every((name) => /^[A-Za-z_]\w{0,99}$/.test(name)))
+    return { ok: false, remedy: 'A label is named with letters, digits and underscores' };
+  if (!labels.every(([, value]) => /^[^\p{Cc}\p{Surrogate}]{1,200}$/u.test(value)))
+    return { ok: false, remedy: 'A value has 1 to 200 characters' };
+  if (labels.some(([name, value]) => name === 'alertname' && value === never))
+    return { ok: false, remedy: `${never} is the sign of life of the alerts and is never silenced.` };
+  const equal = labels.map(([name, value]): Matcher => ({ name, value, isEqual: true }));
+  if (names.includes('alertname')) return { ok: true, matchers: equal };
+  const others = names.includes(LAST_RESORT.name) ? [] : [LAST_RESORT];
+  return { ok: true, matchers: [...equal, { name: 'alertname', value: never, isEqual: false }, ...others] };
+}
+
 /** What `/maintenance` asks for. */
 export type MaintenanceWish =
   | { readonly ok: true; readonly durationMs: number; readonly matchers: readonly Matcher[] }
@@ -81,24 +121,20 @@ export function readMaintenance(text: string, never: string): MaintenanceWish {
       ok: false,
       remedy: `It needs at least one label with its value, as label="value" and nothing else. ${EXAMPLE}`,
     };
-  const named = matchers.find(({ name }) => name === 'alertname');
-  if (named?.value === never)
-    return { ok: false, remedy: `${never} is the sign of life of the alerts and is never silenced.` };
-  const all =
-    named === undefined ? [...matchers, { name: 'alertname', value: never, isEqual: false }] : matchers;
-  return { ok: true, durationMs, matchers: all };
+  const guarded = guardedMatchers(matchers, never);
+  return guarded.ok ? { ok: true, durationMs, matchers: guarded.matchers } : guarded;
 }
 
 /** Equalities only: a pattern such as `.+` would match everything and look harmless. Telephones write curly quotes. */
-function readMatchers(text: string): readonly Matcher[] | undefined {
+function readMatchers(text: string): readonly (readonly [string, string])[] | undefined {
   const plain = text.replace(/[“”„]/g, '"').trim();
   const one = /^([A-Za-z_]\w{0,99})=(?:"([^"\\]{1,200})"|([\w.:/-]{1,200}))(?:\s*,\s*|\s+|$)/;
-  const matchers: Matcher[] = [];
+  const matchers: [string, string][] = [];
   for (let rest = plain; rest !== ''; ) {
     const found = one.exec(rest);
-    if (found === null || matchers.length === 10) return undefined;
+    if (found === null || matchers.length === MOST_MATCHERS) return undefined;
     const [whole, name, quoted, bare] = found;
-    matchers.push({ name: name!, value: (quoted ?? bare)!, isEqual: true });
+    matchers.push([name!, (quoted ?? bare)!]);
     rest = rest.slice(whole.length);
   }
   return matchers;

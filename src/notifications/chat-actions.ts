@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { severities } from '../alerts/alert.js';
 import { type Alertmanager, AlertmanagerError } from '../alerts/alertmanager.js';
-import { matchersOfGroup, matchersText, readMaintenance } from '../alerts/silence.js';
+import { matchersOfGroup } from '../alerts/silence.js';
 import type { Database } from '../storage/database.js';
 import {
   type Answer,
@@ -13,7 +13,8 @@ import {
   statusAnswer,
   stuckAnswer,
 } from './chat-answers.js';
-import { type ActionOutcome, beginAction, endAction } from './chat-journal.js';
+import { type ActionEnd, beginAction, endAction } from './chat-journal.js';
+import { type ChatMaintenance, endMaintenance, FOLLOWS, wantMaintenance } from './chat-maintenance.js';
 import { type ChatRequest, type ChatWish, COMMANDS } from './chat-request.js';
 import {
   type Acknowledged,
@@ -43,6 +44,8 @@ export interface ChatActionOptions {
   readonly chatOf: (chat: string, chatName: string | undefined) => Promise<string | undefined>;
   /** Name of the alert that is never silenced. */
   readonly watchdog: string;
+  /** Undefined where nobody looks after planned work. */
+  readonly maintenance: ChatMaintenance | undefined;
   /** How long an answer is tried, milliseconds. */
   readonly ttlMs: number;
   /** Channels that `/status` counts. */
@@ -55,15 +58,6 @@ export interface ChatActionOptions {
   readonly report: (request: ChatRequest, done: ActionEnd) => void;
   /** Wall clock in milliseconds. */
   readonly wallMs: () => number;
-}
-
-/** How an action ended. */
-export interface ActionEnd {
-  readonly outcome: ActionOutcome;
-  /** One short line: for the audit, and at the top of the screen after a button. */
-  readonly detail: string;
-  /** A message into the chat; undefined for none. */
-  readonly answer?: Answer | undefined;
 }
 
 /**
@@ -143,7 +137,12 @@ async function perform(
     case 'stuck':
       return stuck(options, wish.flow);
     case 'maintenance':
-      return maintenance(options, request, wish.text, signal);
+      return wantMaintenance(options.maintenance, {
+        ...{ text: wish.text, watchdog: options.watchdog, tag: request.tag, owner: request.from.userName },
+        chat: { channel: 'telegram', chat: request.chat, thread: request.from.thread },
+      });
+    case 'maintenance off':
+      return endMaintenance(options.maintenance, request.from.userName);
     case 'help':
       return told({ title: 'Commands', body: COMMANDS });
     case 'unknown button':
@@ -197,10 +196,8 @@ async function onGroup(
   await refreshMessages(db, groupKey, ttlMs);
   const did = isTaken ? `${title} is yours` : `${title} is silenced`;
   const detail = `${did} for ${durationText(durationMs)}.`;
-  return outcome === 'done' ? { outcome, detail } : { outcome, detail: `${detail} ${LATER}` };
+  return outcome === 'done' ? { outcome, detail } : { outcome, detail: `${detail} ${FOLLOWS}` };
 }
-
-const LATER = 'Alertmanager does not answer: it follows when it does.';
 
 /** Stored first: what Alertmanager cannot take now is made by the next pass of the upkeep. */
 async function silence(
@@ -230,40 +227,6 @@ async function stuck({ flows, stuck: ask }: ChatActionOptions, flow: string): Pr
     };
   }
   return told(stuckAnswer(flow, await ask(flow, 20)));
-}
-
-async function maintenance(
-  options: ChatActionOptions,
-  request: AllowedRequest,
-  text: string,
-  signal: AbortSignal,
-): Promise<ActionEnd> {
-  const wish = readMaintenance(text, options.watchdog);
-  if (!wish.ok)
-    return {
-      outcome: 'refused',
-      detail: wish.remedy,
-      answer: { title: 'Nothing was silenced', body: wish.remedy },
-    };
-  const { durationMs, matchers } = wish;
-  const title = matchersText(matchers);
-  const wanted: NewSilence = {
-    kind: 'maintenance',
-    tag: request.tag,
-    matchers,
-    owner: request.from.userName,
-    chat: request.chat,
-    thread: request.from.thread,
-    groupKey: undefined,
-    incident: undefined,
-    severity: 'warning',
-    title,
-    durationMs,
-  };
-  const outcome = await silence(options, wanted, signal);
-  const detail = `Silenced for ${durationText(durationMs)}: ${title}`;
-  const body = outcome === 'done' ? 'End it earlier in Alertmanager, under Silences.' : LATER;
-  return { outcome, detail, answer: { title: `🔕 ${detail}`, body } };
 }
 
 /** Through the outbox as every message: paced, and not lost when Telegram is away. Behind what is critical. */

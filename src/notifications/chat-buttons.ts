@@ -6,7 +6,7 @@ import { momentText } from './message-text.js';
 
 /** Who keeps a group quiet, and until when. */
 export interface Holding {
-  readonly kind: 'take' | 'silence' | 'maintenance';
+  readonly kind: 'take' | 'silence';
   readonly owner: string;
   readonly untilMs: number;
 }

@@ -1,5 +1,6 @@
 /** Owns the memory of what people did: which updates were read, and the audit of every action, refused ones too. */
 import type { Database } from '../storage/database.js';
+import type { Answer } from './chat-answers.js';
 import type { ChatRequest } from './chat-request.js';
 
 const DEADLINE_MS = 5_000;
@@ -9,6 +10,15 @@ const DELETE_ROWS = 2_000;
 
 /** How an action ended. `pending`: it is wanted and stored, and Alertmanager does not know yet. */
 export type ActionOutcome = 'done' | 'pending' | 'refused' | 'failed';
+
+/** What there is to say of an action that has ended. */
+export interface ActionEnd {
+  readonly outcome: ActionOutcome;
+  /** One short line: for the audit, and at the top of the screen after a button. */
+  readonly detail: string;
+  /** A message into the chat; undefined for none. */
+  readonly answer?: Answer | undefined;
+}
 
 /**
  * The first update that is not read yet; undefined when that is unknown. After a week without updates Telegram may
@@ -51,7 +61,7 @@ export async function endAction(
   db: Database,
   bot: string,
   updateId: number,
-  end: { readonly outcome: ActionOutcome; readonly detail: string },
+  end: Pick<ActionEnd, 'outcome' | 'detail'>,
 ): Promise<void> {
   await db.run('end chat action', DEADLINE_MS, async (sql) => {
     await sql`

@@ -25,6 +25,7 @@ export type ChatWish =
   | { readonly kind: 'alerts' | 'status' | 'help' }
   | { readonly kind: 'stuck'; readonly flow: string }
   | { readonly kind: 'maintenance'; readonly text: string }
+  | { readonly kind: 'maintenance off' }
   /** A button of an older release, or of somebody else. */
   | { readonly kind: 'unknown button' };
 
@@ -44,7 +45,8 @@ export const SILENCE_HOURS = [1, 4] as const;
 export const COMMANDS = `/alerts: what fires now
 /status: the flows, and what waits to be sent
 /stuck FLOW: the items that are stuck
-/maintenance 2h flow="tokens": silence what carries this label`;
+/maintenance 2h flow="tokens": silence what carries this label
+/maintenance off: end all maintenance now`;
 
 /** What a button under a group's message hands back: a short number, never a label. At most 64 bytes. */
 export function buttonData(
@@ -105,7 +107,7 @@ function wishOfCommand(text: string, ownName: string): ChatWish | undefined {
     case 'stuck':
       return { kind: 'stuck', flow: rest.trim().slice(0, 100) };
     case 'maintenance':
-      return { kind: 'maintenance', text: rest };
+      return /^\s*off\s*$/i.test(rest) ? { kind: 'maintenance off' } : { kind: 'maintenance', text: rest };
     case 'help':
     case 'start':
       return { kind: 'help' };

@@ -5,15 +5,14 @@ import type { Database } from '../storage/database.js';
 
 const DEADLINE_MS = 5_000;
 
-/** Why a silence was asked for: somebody works on it, somebody wants quiet, or work is planned. */
-export type SilenceKind = 'take' | 'silence' | 'maintenance';
+/** Why a silence was asked for: somebody works on it, or somebody wants quiet. */
+export type SilenceKind = 'take' | 'silence';
 
 /** A silence that is wanted and has not ended. Moments are milliseconds since the epoch. */
 export interface ChatSilence {
   readonly id: string;
   readonly tag: string;
   readonly kind: SilenceKind;
-  /** Undefined for maintenance. */
   readonly groupKey: string | undefined;
   readonly incident: number | undefined;
   readonly matchers: readonly Matcher[];

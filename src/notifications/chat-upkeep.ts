@@ -87,13 +87,9 @@ export async function makeSilence(
   signal?: AbortSignal,
 ): Promise<string> {
   const { kind, owner, tag, matchers, startsAtMs, untilMs } = silence;
-  const why = {
-    take: `Taken by ${owner}`,
-    silence: `Silenced by ${owner}`,
-    maintenance: `Maintenance by ${owner}`,
-  };
+  const did = kind === 'take' ? 'Taken' : 'Silenced';
   const silenceId = await alertmanager.ensureSilence(
-    { tag, matchers, startsAtMs, endsAtMs: untilMs, createdBy: owner, why: `${why[kind]} in the chat` },
+    { tag, matchers, startsAtMs, endsAtMs: untilMs, createdBy: owner, why: `${did} by ${owner} in the chat` },
     signal,
   );
   await noteMade(db, silence.id, silenceId);

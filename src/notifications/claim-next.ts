@@ -3,8 +3,9 @@ import type postgres from 'postgres';
 import { arrayText } from '../storage/array-text.js';
 import type { Database } from '../storage/database.js';
 import type { Claim, ClaimedMessage, MessageKind, Part } from './claim.js';
-import { loadGroup, loadThread } from './groups.js';
-import { requeueLeft, restChat, UNKNOWN_REST_MS } from './outbox.js';
+import { loadGroups, loadThreads } from './groups.js';
+import { restChat, UNKNOWN_REST_MS } from './outbox.js';
+import { requeueLeft } from './requeue.js';
 
 const CLAIM_DEADLINE_MS = 5_000;
 /** Requests of one channel that start within a second stay below Telegram's 30. */
@@ -15,6 +16,7 @@ const DIGEST_GROUPS = 100;
 /** How claims are made. */
 export interface ClaimOptions {
   readonly channel: string;
+  /** Who asks. It must have nothing in hand: what it holds by the store is left over from a claim that went wrong. */
   readonly holder: string;
   /** How long nobody else may send to the chat, in milliseconds. Above twice the channel's deadline. */
   readonly leaseMs: number;
@@ -34,13 +36,13 @@ export async function claimNext(db: Database, options: ClaimOptions): Promise<Cl
           where m.channel = c.channel and m.chat = c.chat and m.state in ('queued', 'sending')
             and m.due_at <= clock_timestamp() order by m.rank, m.due_at limit 1) first
        where c.channel = ${channel} and c.next_at <= clock_timestamp()
-         and (c.lease_until is null or c.lease_until <= clock_timestamp())
+         and (c.lease_until is null or c.lease_until <= clock_timestamp() or c.holder = ${holder})
          and exists (select from flowgauge.notification_channels o
                       where o.channel = c.channel and o.paused_until <= clock_timestamp())
        order by first.rank, c.next_at limit 1 for update of c skip locked`;
     if (chat === undefined) return undefined;
     if (await requeueLeft(sql, channel, chat.chat)) {
-      // What a predecessor was sending may have arrived a moment ago: its pace still counts.
+      // What was being sent may have arrived a moment ago: its pace still counts.
       await restChat(sql, channel, chat.chat, UNKNOWN_REST_MS);
       return undefined;
     }
@@ -54,13 +56,13 @@ export async function claimNext(db: Database, options: ClaimOptions): Promise<Cl
     await sql`
       update flowgauge.notification_messages set state = 'sending', attempts = attempts + 1
        where id = any(${arrayText(rows.map((row) => row.id))}::text::bigint[])`;
+    const messages = await claimed(sql, rows);
+    // The last statement: whoever claims next waits behind this row until we commit.
     const [pace] = await sql<{ delay_ms: number }[]>`
       update flowgauge.notification_channels
          set next_at = greatest(next_at, clock_timestamp()) + make_interval(secs => ${CHANNEL_SPACING_MS / 1000}::float8)
        where channel = ${channel}
        returning (extract(epoch from next_at - clock_timestamp()) * 1000 - ${CHANNEL_SPACING_MS}::float8)::float8 as delay_ms`;
-    const messages: ClaimedMessage[] = [];
-    for (const row of rows) messages.push(await claimed(sql, channel, chat.chat, row));
     return {
       channel,
       chat: chat.chat,
@@ -79,7 +81,6 @@ interface Row {
   readonly kind: MessageKind;
   readonly thread: string;
   readonly group_key: string;
-  readonly incident: string;
   readonly rank: number;
   readonly attempts: number;
   readonly expired: boolean;
@@ -97,7 +98,7 @@ async function pick(
   stormAbove: number,
 ): Promise<readonly Row[]> {
   const rows = await sql<Row[]>`
-    select id::text, kind, thread::text, group_key, incident::text, rank, attempts,
+    select id::text, kind, thread::text, group_key, rank, attempts,
            expires_at <= clock_timestamp() as expired, parts, parts_done, body, request_id,
            (extract(epoch from clock_timestamp() - queued_at) * 1000)::float8 as age_ms
       from flowgauge.notification_messages
@@ -112,9 +113,14 @@ async function pick(
   return together.length > stormAbove ? together : [first];
 }
 
-async function claimed(sql: postgres.Sql, channel: string, chat: string, row: Row): Promise<ClaimedMessage> {
-  const isGroup = row.kind === 'group';
-  return {
+async function claimed(sql: postgres.Sql, rows: readonly Row[]): Promise<readonly ClaimedMessage[]> {
+  const groupIds = rows.filter(({ kind }) => kind === 'group').map(({ id }) => id);
+  const groups = groupIds.length === 0 ? undefined : await loadGroups(sql, groupIds);
+  const threads = await loadThreads(
+    sql,
+    rows.map(({ id }) => id),
+  );
+  return rows.map((row) => ({
     id: row.id,
     kind: row.kind,
     groupKey: row.group_key,
@@ -126,7 +132,7 @@ async function claimed(sql: postgres.Sql, channel: string, chat: string, row: Ro
     body: row.body ?? undefined,
     requestId: row.request_id ?? undefined,
     ageMs: Math.max(0, row.age_ms),
-    group: isGroup ? await loadGroup(sql, row.group_key, Number(row.incident), row.id) : undefined,
-    thread: await loadThread(sql, { channel, chat, thread: Number(row.thread) }, row.group_key),
-  };
+    group: groups?.get(row.id),
+    thread: threads.get(row.id),
+  }));
 }

@@ -1,6 +1,7 @@
 /** Owns what the store knows of a group when a message about it is written: its alerts, and where its message lies. */
 import type postgres from 'postgres';
 import type { Alert, AlertBatch, AlertStatus } from '../alerts/alert.js';
+import { arrayText } from '../storage/array-text.js';
 import type { Holding } from './chat-buttons.js';
 import type { Target } from './target.js';
 
@@ -25,7 +26,22 @@ export interface Thread {
   readonly messageIds: readonly string[];
 }
 
+interface GroupRow {
+  readonly message_id: string;
+  readonly group_key: string;
+  readonly incident: string;
+  readonly receiver: string;
+  readonly group_labels: Readonly<Record<string, string>>;
+  readonly external_url: string;
+  readonly truncated: string;
+  readonly reference: string;
+  readonly kind: Holding['kind'] | null;
+  readonly owner: string;
+  readonly until_ms: number;
+}
+
 interface EventRow {
+  readonly message_id: string;
   readonly fingerprint: string;
   readonly status: AlertStatus;
   readonly starts_ms: number;
@@ -37,62 +53,60 @@ interface EventRow {
 }
 
 /**
- * The group for the message `messageId`: every occurrence that has ended, that still fires, or that this message was
- * queued for. One that Alertmanager no longer names (it was silenced) is left out once it was told.
+ * The groups of these messages by the message's id: every occurrence that has ended, that still fires, or that the
+ * message was queued for. One that Alertmanager no longer names (it was silenced) is left out once it was told. Two
+ * questions for any number of messages: their answers must arrive within the time of one claim.
  */
-export async function loadGroup(
+export async function loadGroups(
   sql: postgres.Sql,
-  groupKey: string,
-  incident: number,
-  messageId: string,
-): Promise<GroupContent | undefined> {
-  const [group] = await sql<
-    {
-      receiver: string;
-      group_labels: Record<string, string>;
-      external_url: string;
-      truncated: string;
-      reference: string;
-      kind: Holding['kind'] | null;
-      owner: string;
-      until_ms: number;
-    }[]
-  >`select g.receiver, g.group_labels, g.external_url, g.truncated::text, g.reference::text, s.kind, s.owner,
-           (extract(epoch from s.until) * 1000)::float8 as until_ms
-      from flowgauge.alert_groups g
+  messageIds: readonly string[],
+): Promise<ReadonlyMap<string, GroupContent>> {
+  const ids = arrayText(messageIds);
+  const groups = await sql<GroupRow[]>`
+    select m.id::text as message_id, m.group_key, m.incident::text, g.receiver, g.group_labels, g.external_url,
+           g.truncated::text, g.reference::text, s.kind, s.owner, (extract(epoch from s.until) * 1000)::float8 as until_ms
+      from flowgauge.notification_messages m
+      join flowgauge.alert_groups g on g.group_key = m.group_key
       left join flowgauge.chat_silences s on s.group_key = g.group_key and s.ended_at is null
-     where g.group_key = ${groupKey}`;
-  if (group === undefined) return undefined;
-  const rows = await sql<EventRow[]>`
+     where m.id = any(${ids}::text::bigint[])`;
+  const events = await sql<EventRow[]>`
     select * from (
-      select distinct on (e.fingerprint, e.starts_at) e.fingerprint, e.status,
-             (extract(epoch from e.starts_at) * 1000)::float8 as starts_ms,
-             (extract(epoch from e.ends_at) * 1000)::float8 as ends_ms, e.labels, e.annotations, e.generator_url,
-             exists (select from flowgauge.notification_deliveries d
-                      where d.event_id = e.id and d.message_id = ${messageId}::text::bigint) as fresh
-        from flowgauge.alert_events e
-       where e.group_key = ${groupKey} and e.incident = ${incident}::int
-         and (e.status = 'resolved'
-              or e.fingerprint = any(select unnest(g.firing) from flowgauge.alert_groups g where g.group_key = ${groupKey})
-              or exists (select from flowgauge.notification_deliveries d
-                          where d.event_id = e.id and d.message_id = ${messageId}::text::bigint))
-       order by e.fingerprint, e.starts_at, (e.status = 'resolved') desc) shown
-     order by (status = 'firing') desc, starts_ms limit ${MAX_SHOWN}::int`;
-  const shown = latestOccurrences(rows);
+      select known.*, row_number() over (
+               partition by message_id order by (status = 'firing') desc, starts_ms) as place from (
+        select distinct on (m.id, e.fingerprint, e.starts_at) m.id::text as message_id, e.fingerprint, e.status,
+               (extract(epoch from e.starts_at) * 1000)::float8 as starts_ms,
+               (extract(epoch from e.ends_at) * 1000)::float8 as ends_ms, e.labels, e.annotations, e.generator_url,
+               d.event_id is not null as fresh
+          from flowgauge.notification_messages m
+          join flowgauge.alert_groups g on g.group_key = m.group_key
+          join flowgauge.alert_events e on e.group_key = m.group_key and e.incident = m.incident
+          left join lateral (
+            select d.event_id from flowgauge.notification_deliveries d
+             where d.event_id = e.id and d.message_id = m.id limit 1) d on true
+         where m.id = any(${ids}::text::bigint[])
+           and (e.status = 'resolved' or e.fingerprint = any(g.firing) or d.event_id is not null)
+         order by m.id, e.fingerprint, e.starts_at, (e.status = 'resolved') desc) known) placed
+     where place <= ${MAX_SHOWN}::int order by message_id, place`;
+  const shown = new Map<string, EventRow[]>(groups.map((row) => [row.message_id, []]));
+  for (const event of events) shown.get(event.message_id)?.push(event);
+  return new Map(groups.map((row) => [row.message_id, contentOf(row, shown.get(row.message_id)!)]));
+}
+
+function contentOf(row: GroupRow, events: readonly EventRow[]): GroupContent {
+  const shown = latestOccurrences(events);
   const firing = shown.filter(({ status }) => status === 'firing');
   return {
-    groupKey,
-    incident,
-    receiver: group.receiver,
+    groupKey: row.group_key,
+    incident: Number(row.incident),
+    receiver: row.receiver,
     status: firing.length > 0 ? 'firing' : 'resolved',
-    groupLabels: group.group_labels,
-    externalUrl: group.external_url,
-    truncatedAlerts: Number(group.truncated),
+    groupLabels: row.group_labels,
+    externalUrl: row.external_url,
+    truncatedAlerts: Number(row.truncated),
     alerts: shown.map(alertOf),
     joined: firing.filter(({ fresh }) => fresh).map(alertOf),
-    reference: group.reference,
-    holding:
-      group.kind === null ? undefined : { kind: group.kind, owner: group.owner, untilMs: group.until_ms },
+    reference: row.reference,
+    holding: row.kind === null ? undefined : { kind: row.kind, owner: row.owner, untilMs: row.until_ms },
   };
 }
 
@@ -116,18 +130,24 @@ function alertOf(row: EventRow): Alert {
   };
 }
 
-/** Where the message of this group lies in this chat, if it was sent. */
-export async function loadThread(
+/** Where the messages of these messages' groups lie in their chats, by the message's id; left out where none was sent. */
+export async function loadThreads(
   sql: postgres.Sql,
-  target: Target,
-  groupKey: string,
-): Promise<Thread | undefined> {
-  const [row] = await sql<{ incident: string; address: string; message_ids: readonly string[] }[]>`
-    select incident::text, address, message_ids from flowgauge.notification_threads
-     where channel = ${target.channel} and chat = ${target.chat} and thread = ${target.thread}::bigint
-       and group_key = ${groupKey}`;
-  if (row === undefined) return undefined;
-  return { incident: Number(row.incident), address: row.address, messageIds: row.message_ids };
+  messageIds: readonly string[],
+): Promise<ReadonlyMap<string, Thread>> {
+  const rows = await sql<
+    { id: string; incident: string; address: string; message_ids: readonly string[] }[]
+  >`select m.id::text, t.incident::text, t.address, t.message_ids
+      from flowgauge.notification_messages m
+      join flowgauge.notification_threads t
+        on t.channel = m.channel and t.chat = m.chat and t.thread = m.thread and t.group_key = m.group_key
+     where m.id = any(${arrayText(messageIds)}::text::bigint[])`;
+  return new Map(
+    rows.map(({ id, incident, address, message_ids }) => [
+      id,
+      { incident: Number(incident), address, messageIds: message_ids },
+    ]),
+  );
 }
 
 /** Notes where part `part` of the group's message lies now. */

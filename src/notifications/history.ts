@@ -42,7 +42,7 @@ export async function readHistory(db: Database, query: HistoryQuery): Promise<Hi
                'id', e.id, 'alertname', e.alertname, 'severity', e.severity, 'status', e.status,
                'fingerprint', e.fingerprint, 'group_key', e.group_key, 'receiver', e.receiver,
                'starts_at', e.starts_at, 'ends_at', e.ends_at, 'received_at', e.received_at, 'repeats', e.repeats,
-               'acknowledged_at', e.acknowledged_at, 'acknowledged_by', e.acknowledged_by,
+               'acknowledged_at', e.acknowledged_at, 'acknowledged_by', e.acknowledged_by, 'resolved_by', e.resolved_by,
                'request_id', e.request_id, 'labels', e.labels, 'annotations', e.annotations,
                'deliveries', coalesce((select json_agg(json_build_object('channel', d.channel, 'chat', d.chat,
                     'state', d.state, 'reason', d.reason, 'finished_at', d.finished_at, 'message', d.message_id)

@@ -1,47 +1,15 @@
-/** Owns what is written about claimed messages: how a claim ends, and how what was left behind goes back into the queue. */
+/** Owns what is written about claimed messages: how a claim ends, and how the chats of those who are gone become free. */
 import type postgres from 'postgres';
 import { arrayText } from '../storage/array-text.js';
 import type { Database } from '../storage/database.js';
 import type { Pacing, RestRule } from './chat-pace.js';
 import { type Claim, ClaimLostError, type Part } from './claim.js';
+import { requeue, requeueLeft } from './requeue.js';
 
 const FREE_DEADLINE_MS = 5_000;
 const SETTLE_DEADLINE_MS = 10_000;
 /** After a claim whose end nobody knows: long enough for the usual pace, and for most of what a limit asks. */
 export const UNKNOWN_REST_MS = 3_000;
-
-/** Puts back what a predecessor left in sending; true when there was something. */
-export async function requeueLeft(sql: postgres.Sql, channel: string, chat: string): Promise<boolean> {
-  const left = await sql<{ id: string }[]>`
-    select id::text from flowgauge.notification_messages
-     where channel = ${channel} and chat = ${chat} and state = 'sending' order by id for update`;
-  for (const { id } of left) await requeue(sql, id, 0);
-  return left.length > 0;
-}
-
-/** Back into the queue, due in `delayMs`. Where a later change of the group waits already, the two become one. */
-async function requeue(sql: postgres.Sql, id: string, delayMs: number): Promise<void> {
-  const [other] = await sql<{ id: string }[]>`
-    select o.id::text from flowgauge.notification_messages o
-      join flowgauge.notification_messages m on m.id = ${id}::text::bigint and m.parts is null
-     where o.channel = m.channel and o.chat = m.chat and o.thread = m.thread and o.kind = m.kind
-       and o.group_key = m.group_key and o.state = 'queued' and o.parts is null and o.id <> m.id for update of o`;
-  const due = sql`clock_timestamp() + make_interval(secs => ${delayMs / 1000}::float8)`;
-  if (other === undefined) {
-    await sql`update flowgauge.notification_messages set state = 'queued', due_at = ${due} where id = ${id}::text::bigint`;
-    return;
-  }
-  await sql`
-    update flowgauge.notification_deliveries set message_id = ${other.id}::text::bigint
-     where message_id = ${id}::text::bigint`;
-  await sql`
-    update flowgauge.notification_messages o
-       set attempts = greatest(o.attempts, m.attempts), queued_at = least(o.queued_at, m.queued_at),
-           rank = least(o.rank, m.rank), due_at = greatest(o.due_at, ${due})
-      from flowgauge.notification_messages m
-     where o.id = ${other.id}::text::bigint and m.id = ${id}::text::bigint`;
-  await sql`delete from flowgauge.notification_messages where id = ${id}::text::bigint`;
-}
 
 /** Frees the chat, whoever held it, and leaves it alone for `restMs`. */
 export async function restChat(
@@ -138,7 +106,11 @@ export async function writeRetry(
   await sql`
     update flowgauge.notification_messages set attempts = attempts - ${undone}::int, reason = ${options.reason}
      where id = any(${ids}::text::bigint[])`;
-  for (const { id } of claim.messages) await requeue(sql, id, options.delayMs);
+  await requeue(
+    sql,
+    claim.messages.map(({ id }) => id),
+    options.delayMs,
+  );
 }
 
 /** Notes parts that were sent of a message with more to come; the rest is due at once. */

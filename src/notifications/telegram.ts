@@ -4,8 +4,9 @@ import { CircuitBreaker } from '../resilience/breaker.js';
 import { BreakerOpenError, CallTimeoutError } from '../resilience/errors.js';
 import type { PolicyClock } from '../resilience/policy-clock.js';
 import { Timeout } from '../resilience/timeout.js';
-import type { Channel, ChannelMessage, Outcome, SendOptions, SentMessage } from './channel.js';
+import type { Channel, ChannelMessage, Outcome, OutcomeScope, SendOptions, SentMessage } from './channel.js';
 import { healthOf, meaningOf, type ReplyMeaning, type TelegramReply } from './classify.js';
+import { FailingChats } from './failing-chats.js';
 import { callTelegram, type TelegramAccess } from './telegram-api.js';
 
 /** Options of the channel. */
@@ -24,7 +25,8 @@ type Form = 'markup' | 'plain';
 
 /**
  * Sends to Telegram. The circuit opens after 10 failures in a row, for 120 s, and closes after 3 good trials; a
- * refused token opens it at once, and then `getMe` is the trial, so that no message is spent on it.
+ * refused token opens it at once, and then `getMe` is the trial, so that no message is spent on it. Failures of one
+ * chat alone keep only that chat waiting: the next message to another one closes the circuit.
  */
 export class TelegramChannel implements Channel {
   readonly name: string;
@@ -34,6 +36,7 @@ export class TelegramChannel implements Channel {
   readonly #access: TelegramAccess;
   readonly #pauseMs: number;
   readonly #deadline: Timeout;
+  readonly #failing = new FailingChats();
   /** The token that Telegram has refused. */
   #refused: string | undefined;
 
@@ -63,7 +66,8 @@ export class TelegramChannel implements Channel {
         options,
       );
     } catch (error) {
-      return outcomeOfError(error, progress.mayHaveDelivered);
+      const scope = this.#failing.areAllOf(message.to.chat) ? 'chat' : 'channel';
+      return outcomeOfError(error, progress.mayHaveDelivered, scope);
     }
   }
 
@@ -126,10 +130,16 @@ export class TelegramChannel implements Channel {
     signal: AbortSignal,
   ): Promise<ReplyMeaning> {
     const token = this.#access.token().reveal();
-    const reply = await this.breaker.execute(
-      (context) => callTelegram(this.#access, method, params, context.signal),
-      { signal },
-    );
+    const chat = typeof params.chat_id === 'string' ? params.chat_id : '';
+    const isShut = this.breaker.status().state === 'open' && this.#refused === undefined;
+    if (isShut && this.#failing.areAllOfAnother(chat)) this.breaker.reset();
+    const reply = await this.breaker
+      .execute((context) => callTelegram(this.#access, method, params, context.signal), { signal })
+      .catch((error: unknown) => {
+        if (error instanceof CallTimeoutError) this.#failing.note(chat, 'failure');
+        throw error;
+      });
+    this.#failing.note(chat, healthOf(reply));
     const meaning = meaningOf(reply);
     const isRefused = meaning.kind === 'permanent' && meaning.reason === 'unauthorized';
     if (isRefused) this.breaker.trip();
@@ -226,13 +236,13 @@ function endOf(
   return { kind: 'permanent', reason: 'rejected', scope: 'chat', detail };
 }
 
-function outcomeOfError(error: unknown, mayHaveDelivered: boolean): Outcome {
+function outcomeOfError(error: unknown, mayHaveDelivered: boolean, circuitScope: OutcomeScope): Outcome {
   if (error instanceof BreakerOpenError) {
     return {
       kind: 'transient',
       reason: 'circuit_open',
       ambiguous: false,
-      scope: 'channel',
+      scope: circuitScope,
       afterSeconds: secondsOf(error.retryAfterMs),
       detail: error.message,
     };

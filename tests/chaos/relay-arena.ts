@@ -43,6 +43,8 @@ export interface StormPost {
   /** Fingerprints; each stands in the text of its alert. */
   readonly marks: readonly string[];
   readonly severity: string;
+  /** `read`: once people have read the beginning, so that its message is edited however slow the machine is. */
+  readonly after: 'the one before' | 'read';
 }
 
 /** What was seen. */
@@ -82,7 +84,15 @@ export function stormPosts(plan: StormPlan): readonly StormPost[] {
     const group = `group-${posts.length}`;
     const severity = ['critical', 'error', 'warning', 'info'][Math.floor(random() * 4)]!;
     const marks = Array.from({ length: size }, (_, i) => `alert-${posts.length}-${i}-end`);
-    const made = { chat, receiver, group, status: 'firing', marks, severity } as const;
+    const made = {
+      chat,
+      receiver,
+      group,
+      status: 'firing',
+      marks,
+      severity,
+      after: 'the one before',
+    } as const;
     posts.push(made);
     left -= size;
     return made;
@@ -90,7 +100,7 @@ export function stormPosts(plan: StormPlan): readonly StormPost[] {
   for (let i = 0; i < plan.calmChats * 4; i += 1) {
     const at = i % plan.calmChats;
     const begun = post(String(700 + at), `calm${at}`, 2);
-    ends.push({ ...begun, status: 'resolved' });
+    ends.push({ ...begun, status: 'resolved', after: at % 2 === 0 ? 'the one before' : 'read' });
     left -= begun.marks.length;
   }
   for (let i = 0; left > 0; i += 1) {
@@ -120,8 +130,16 @@ export async function runStorm(plan: StormPlan, telegram: FakeTelegram): Promise
   const chats = Object.fromEntries(posts.map(({ receiver, chat }) => [receiver, chat]));
   const file = relayConfig(fresh.url, telegram, chats, SEND);
   let exporter: ExporterProcess = await relayProcess(file);
+  // It listens before its tables are there.
+  await eventually(
+    () => account(fresh),
+    () => true,
+    120_000,
+  );
   const startMs = performance.now();
-  const queue = posts.map((one, index) => ({ one, dueMs: startMs + (index * 1000) / plan.perSecond }));
+  const queue = posts
+    .filter(({ after }) => after === 'the one before')
+    .map((one, index) => ({ one, dueMs: startMs + (index * 1000) / plan.perSecond }));
   const poster = async () => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       await pause(Math.max(0, next.dueMs - performance.now()));
@@ -142,6 +160,14 @@ export async function runStorm(plan: StormPlan, telegram: FakeTelegram): Promise
     exporter = await relayProcess(file);
   }
   await posting;
+  for (const one of posts.filter(({ after }) => after === 'read')) {
+    await eventually(
+      async () => telegram.messages(one.chat),
+      (all) => all.some(({ text }) => text.includes(one.marks[0]!)),
+      plan.drainMs,
+    );
+    await postUntilTaken(() => exporter.url, bodyOf(one));
+  }
   const done = await eventually(
     () => account(fresh),
     (now) => (now.sent ?? 0) + (now.dead ?? 0) === plan.events,

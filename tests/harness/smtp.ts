@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 
 /** A mail that the server has confirmed. */
 export interface ReceivedMail {
@@ -20,6 +21,12 @@ export interface FakeMailOptions {
   readonly login?: { readonly user: string; readonly password: string };
   /** Bytes of a mail at most. Default 100,000. */
   readonly mostBytes?: number;
+  /** Key and certificate, PEM. `starttls` offers it and takes no mail before; `implicit` speaks nothing else. */
+  readonly tls?: {
+    readonly mode: 'starttls' | 'implicit';
+    readonly key: Buffer;
+    readonly cert: Buffer;
+  };
 }
 
 /** A running fake. */
@@ -39,7 +46,7 @@ export interface FakeMail {
 
 /** Starts a fake on a free port of 127.0.0.1. */
 export async function startFakeMail(options: FakeMailOptions = {}): Promise<FakeMail> {
-  const { login, mostBytes = 100_000 } = options;
+  const { login, mostBytes = 100_000, tls } = options;
   const mails: ReceivedMail[] = [];
   const violations: string[] = [];
   const sockets = new Set<Socket>();
@@ -51,6 +58,20 @@ export async function startFakeMail(options: FakeMailOptions = {}): Promise<Fake
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => {});
+    const talker = tls?.mode === 'implicit' ? encrypted(socket) : socket;
+    talk(talker);
+    if (talker.writable) talker.write('220 fake ESMTP\r\n');
+  });
+
+  function encrypted(socket: Socket): TLSSocket {
+    const secure = new TLSSocket(socket, { isServer: true, key: tls!.key, cert: tls!.cert });
+    // A client that does not trust us ends the handshake.
+    secure.on('error', () => {});
+    return secure;
+  }
+
+  function talk(socket: Socket): void {
+    const isSecret = tls === undefined || socket instanceof TLSSocket;
     const say = (line: string) => void (socket.writable && socket.write(`${line}\r\n`));
     let text = '';
     let greeted = false;
@@ -86,10 +107,17 @@ export async function startFakeMail(options: FakeMailOptions = {}): Promise<Fake
       } else if (verb === 'EHLO') {
         greeted = true;
         say(
-          `250-fake\r\n250-SIZE ${mostBytes}\r\n250-8BITMIME${login === undefined ? '' : '\r\n250-AUTH PLAIN'}\r\n250 ENHANCEDSTATUSCODES`,
+          `250-fake\r\n250-SIZE ${mostBytes}\r\n250-8BITMIME${isSecret ? '' : '\r\n250-STARTTLS'}${login === undefined ? '' : '\r\n250-AUTH PLAIN'}\r\n250 ENHANCEDSTATUSCODES`,
         );
       } else if (!greeted) {
         outOfOrder(line);
+      } else if (verb === 'STARTTLS' && !isSecret) {
+        say('220 2.0.0 Ready to start TLS');
+        socket.removeAllListeners('data');
+        talk(encrypted(socket));
+      } else if (!isSecret && verb !== 'RSET') {
+        violations.push(`in the clear: ${verb}`);
+        say('530 5.7.0 Must issue a STARTTLS command first');
       } else if (verb === 'AUTH') {
         const [, user, password] = Buffer.from(line.split(' ')[2] ?? '', 'base64')
           .toString()
@@ -136,8 +164,7 @@ export async function startFakeMail(options: FakeMailOptions = {}): Promise<Fake
         }
       }
     });
-    say('220 fake ESMTP');
-  });
+  }
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {

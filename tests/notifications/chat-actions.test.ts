@@ -170,8 +170,39 @@ test('commands are answered: alerts, status, stuck items, maintenance', async ()
   expect(silence!.matchers.toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual([
     { name: 'alertname', value: 'Watchdog', isEqual: false, isRegex: false },
     { name: 'flow', value: 'tokens', isEqual: true, isRegex: false },
+    { name: 'pipeline', value: 'notifications', isEqual: false, isRegex: false },
   ]);
   expect(it.telegram.violations()).toEqual([]);
+});
+
+test('/maintenance off ends what was asked for, and the chat hears what fires still', async () => {
+  const it = await chatRelay();
+  const about = { ...LABELS, flow: 'tokens' };
+  await it.alertmanager.post(about);
+  it.telegram.writeText(CHAT, '/maintenance off', ANNA);
+  const nothing = async () => textsWith(it.telegram, CHAT, 'No maintenance is on');
+  await eventually(nothing, (all) => all.length === 1);
+  it.telegram.writeText(CHAT, '/maintenance 2h flow="tokens"', ANNA);
+  const [silence] = await eventually(it.alertmanager.silences, (all) => all.length === 1);
+  expect(silence!.comment).toMatch(/^Maintenance by Anna \[flowgauge-[0-9a-f]{12}\]$/);
+  it.telegram.writeText(CHAT, '/maintenance off', ANNA);
+  await eventually(it.alertmanager.silences, (all) => all.length === 0);
+  await eventually(
+    async () => textsWith(it.telegram, CHAT, '1 silence ends'),
+    (all) => all.length === 1,
+  );
+  const [text] = await eventually(
+    async () => textsWith(it.telegram, CHAT, 'Maintenance is over'),
+    (all) => all.length === 1,
+  );
+  expect(text).toContain('Maintenance is over: 1 firing, 0 muted');
+  expect(text).toContain('🔴 FlowStalled (tokens)');
+  expect(text).toContain('Ended by Anna');
+  expect(await it.audit()).toMatchObject([
+    { action: 'maintenance off', outcome: 'refused' },
+    { action: 'maintenance', outcome: 'done' },
+    { action: 'maintenance off', outcome: 'done' },
+  ]);
 });
 
 test('while Alertmanager is away the wish is kept, and made once when it is back', async () => {

@@ -16,7 +16,7 @@ export const ANNA = { id: 501, first_name: 'Anna' };
 export const MALLORY = { id: 666, first_name: 'Mallory' };
 
 /** A real Alertmanager that notifies nobody, with the clean-up of the test. `url` stays when it is started again. */
-export async function plainAlertmanager() {
+export async function plainAlertmanager(flags: readonly string[] = []) {
   const directory = scratch();
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -35,6 +35,7 @@ export async function plainAlertmanager() {
         `--storage.path=${join(directory, data)}`,
         `--web.listen-address=127.0.0.1:${port}`,
         '--cluster.listen-address=',
+        ...flags,
       ],
       deathSignal: 'KILL',
       cwd: directory,

@@ -3,12 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { openAlertDesk } from '../../src/alert-desk.js';
 import { readWebhook } from '../../src/alerts/webhook.js';
 import type { ChatViews } from '../../src/chat-control.js';
 import { parseConfig } from '../../src/config/load.js';
 import { createMetrics, type Metrics } from '../../src/metrics/registry.js';
 import { createScraper } from '../../src/metrics/scrape.js';
-import { openRelay, type Relay } from '../../src/notification-relay.js';
+import type { Relay } from '../../src/notification-relay.js';
 import { systemJobClock } from '../../src/resilience/job-clock.js';
 import { createSupervisor } from '../../src/resilience/supervisor.js';
 import { type Database, openDatabase } from '../../src/storage/database.js';
@@ -105,17 +106,20 @@ export function startRelay({
   const metrics = createMetrics({ processMetrics: 'omit' });
   const logs: string[] = [];
   const log = createLogger({ stream: { write: (line: string) => void logs.push(line) }, repeatMs: 0 });
-  const relay = openRelay({
-    config: config.notifications!,
+  const desk = openAlertDesk({
+    config,
     store: db,
     metrics,
     log,
     holder,
     isReady: () => true,
+    isLeader: () => true,
     failpoint: () => {},
     ...(views === undefined ? {} : { views }),
     wallMs: Date.now,
+    nowMs: () => performance.now(),
   });
+  const relay = desk.relay!;
   const supervisor = createSupervisor({
     clock: systemJobClock({ unref: false }),
     on: (event) => {
@@ -123,7 +127,8 @@ export function startRelay({
     },
   });
   const start = () => {
-    for (const job of relay.jobs()) supervisor.start(job);
+    for (const job of desk.jobs()) supervisor.start(job);
+    relay.wakeBy((job) => supervisor.trigger(job));
   };
   const stop = () => supervisor.stopAll();
   if (jobs === 'running') start();

@@ -9,6 +9,7 @@ import { failure, type TelegramFault } from '../harness/telegram-faults.js';
 
 const TOKEN = '7000000002:AAcanary-Canary_0123456789-canaryCANARY';
 const MESSAGE: ChannelMessage = { to: { chat: '1' }, text: '<b>a</b>', plain: 'a', silent: false };
+const OTHER: ChannelMessage = { ...MESSAGE, to: { chat: '-5' } };
 
 let fake: FakeTelegram;
 let telegram: TelegramChannel;
@@ -126,7 +127,7 @@ describe('the circuit', () => {
     telegram = channel({ clock });
     fake.setScript(() => failure(500, 'x'));
     for (let i = 0; i < 10; i += 1)
-      expect(await telegram.send(MESSAGE)).toMatchObject({ reason: 'server_error' });
+      expect(await telegram.send(i % 2 === 0 ? MESSAGE : OTHER)).toMatchObject({ reason: 'server_error' });
     expect(await telegram.send(MESSAGE)).toEqual({
       kind: 'transient',
       reason: 'circuit_open',
@@ -140,6 +141,25 @@ describe('the circuit', () => {
     clock.advance(120_000);
     for (let i = 0; i < 3; i += 1) expect((await telegram.send(MESSAGE)).kind).toBe('sent');
     expect(telegram.breaker.state).toBe('closed');
+  });
+
+  it('keeps waiting only the one chat whose requests fail; a message to another one goes through', async () => {
+    telegram = channel({ clock: new ManualClock() });
+    fake.setScript(({ chat }) => (chat === '1' ? failure(500, 'x') : undefined));
+    for (let i = 0; i < 10; i += 1) await telegram.send(MESSAGE);
+    const shut = { reason: 'circuit_open', afterSeconds: 120 };
+    expect(await telegram.send(MESSAGE)).toMatchObject({ ...shut, scope: 'chat' });
+    expect((await telegram.send(OTHER)).kind).toBe('sent');
+    expect(telegram.breaker.state).toBe('closed');
+    // Two chats say more than one: nobody is let through any more.
+    fake.setScript(() => failure(500, 'x'));
+    await telegram.send(OTHER);
+    for (let i = 0; i < 9; i += 1) await telegram.send(MESSAGE);
+    expect(await telegram.send(OTHER)).toMatchObject({ ...shut, scope: 'channel' });
+    expect(await telegram.send({ ...MESSAGE, to: { chat: '3' } })).toMatchObject({
+      ...shut,
+      scope: 'channel',
+    });
   });
 
   it('does not open for refused messages and for waits', async () => {
