@@ -32,6 +32,7 @@ describe('good files', () => {
       readIntervalMaxMs: 500,
       page: 5000,
     });
+    expect(config.maintenance).toEqual({ matchers: { job: 'flowgauge' }, windows: [] });
     expect(config.store).toBe(config.source);
     expect(urlOf(config.source)).toBe('postgres://flowgauge@127.0.0.1/app');
     expect(config.flows).toEqual([
@@ -76,6 +77,18 @@ describe('good files', () => {
       readIntervalMinMs: 50,
       readIntervalMaxMs: 1000,
       page: 1000,
+    });
+    expect(config.maintenance).toEqual({
+      matchers: { job: 'gauge', severity: 'warning' },
+      windows: [
+        {
+          name: 'nightly',
+          cron: '30 2 * * MON-FRI',
+          timeZone: 'Europe/Berlin',
+          durationMs: 2_700_000,
+          matchers: { flow: 'tokens' },
+        },
+      ],
     });
     expect(config.flows[0]).toEqual({
       name: 'tokens',

@@ -24,6 +24,12 @@ it('have the defaults of the reference deployment', () => {
   expect(load('minimal.yml')).toHaveLength(numbers.length);
 });
 
+it('take no objective of which the burn alert that pages could never fire', () => {
+  const objectives = THRESHOLDS.filter(({ name }) => name.endsWith('_objective_ratio'));
+  expect(objectives).toHaveLength(3);
+  for (const { bounds } of objectives) expect(14.4 * (1 - bounds[0])).toBeLessThan(1);
+});
+
 it('are replaced one by one, and absent when off', () => {
   const values = load('thresholds.yml');
   expect(values.filter((text) => /^(cpu_|memory_used|health_|minimum_)/.test(text))).toEqual([

@@ -149,6 +149,11 @@ describe('a bad file', () => {
       'http_server_config.headers.X-Other @1: is not a known key',
     ],
     ['TLS without files', 'tls_server_config: {}', 'tls_server_config.cert_file @1: is missing'],
+    ...['RequestClientCert', 'RequireAnyClientCert', 'VerifyClientCertIfGiven'].map((kind) => [
+      'clients that nobody checks',
+      `tls_server_config: { client_auth_type: ${kind} }`,
+      'tls_server_config.client_auth_type @1: is not one of NoClientCert, RequireAndVerifyClientCert',
+    ]),
     [
       'an unknown TLS version',
       'tls_server_config: { min_version: SSL30 }',

@@ -1,0 +1,227 @@
+/** Owns planned work as a whole: the job that looks after it, what HTTP and the chat ask of it, and its series. */
+import { randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { resolveAlerts } from './alert-resolution.js';
+import type { AlertBatch } from './alerts/alert.js';
+import { alertmanagerAt } from './alerts/alertmanager.js';
+import { guardedMatchers } from './alerts/silence.js';
+import { Turns } from './changes/turns.js';
+import type { ValidConfig } from './config/valid-config.js';
+import type { MaintenanceDeps } from './http/maintenance-api.js';
+import { endGhosts, followWindows, type ReconcilerOptions, reconcile } from './maintenance/reconciler.js';
+import { nextOccurrence, rememberedOccurrences } from './maintenance/windows.js';
+import { BY_HAND, type NewWish, tagOf, type Wish } from './maintenance/wish.js';
+import { cancelWishes, forgetWishes, openWish, openWishes, wantWish } from './maintenance/wish-store.js';
+import { maintenanceNotices } from './maintenance-notices.js';
+import { maintenanceSeries } from './metrics/maintenance-series.js';
+import type { Metrics } from './metrics/registry.js';
+import type { ChatMaintenance } from './notifications/chat-maintenance.js';
+import type { Job } from './resilience/job.js';
+import type { Database } from './storage/database.js';
+import type { RootLogger } from './telemetry/logger.js';
+
+const LOOK_EVERY_MS = 3_000;
+const GHOSTS_EVERY_MS = 30_000;
+const FORGET_EVERY_MS = 3_600_000;
+/** Prometheus tells a restarted Alertmanager of its alerts again within a minute. */
+const ABSENT_FOR_MS = 120_000;
+/** How long a caller waits for Alertmanager; below the deadline of a request. */
+const SETTLE_MS = 4_000;
+const SETTLE_LOOK_MS = 150;
+/** What planned work needs. */
+export interface KeeperOptions {
+  readonly config: Pick<ValidConfig, 'maintenance' | 'alertmanagerUrl' | 'notifications'>;
+  readonly store: Database;
+  readonly metrics: Metrics;
+  readonly log: RootLogger;
+  /** Whether the store has our tables yet. */
+  readonly isReady: () => boolean;
+  /** One of several replicas speaks to Alertmanager. */
+  readonly isLeader: () => boolean;
+  /** Takes in a batch as the webhook does; undefined without a way to people. */
+  readonly takeIn: ((batch: AlertBatch) => Promise<unknown>) | undefined;
+  /** Wall clock in milliseconds. */
+  readonly wallMs: () => number;
+  /** Monotonic clock in milliseconds. */
+  readonly nowMs: () => number;
+  /** How long an alert must be away before it counts as over, milliseconds. Default 120,000. */
+  readonly absentForMs?: number;
+}
+
+/** Planned work in a running exporter. */
+export interface MaintenanceKeeper {
+  readonly http: MaintenanceDeps;
+  readonly chat: ChatMaintenance;
+  jobs(): readonly Job[];
+}
+
+/** Planned work, or undefined when no Alertmanager is configured. */
+export function openMaintenance(options: KeeperOptions): MaintenanceKeeper | undefined {
+  const { config, store, metrics, isReady, isLeader, takeIn, wallMs, nowMs } = options;
+  const { alertmanagerUrl: url, notifications } = config;
+  if (url === undefined) return undefined;
+  const { windows, matchers } = config.maintenance;
+  const log = options.log.named('maintenance');
+  const watchdog = notifications?.watchdog.alertname ?? 'Watchdog';
+  const alertmanager = alertmanagerAt(url);
+  const series = maintenanceSeries(metrics, [BY_HAND, ...windows.map(({ name }) => name)]);
+  const notices =
+    notifications === undefined || takeIn === undefined
+      ? undefined
+      : maintenanceNotices({ config: notifications, store, takeIn, wallMs });
+  const reconciler: ReconcilerOptions = {
+    db: store,
+    alertmanager,
+    windows,
+    occurrence: rememberedOccurrences(),
+    matchers,
+    watchdog,
+    absentForMs: options.absentForMs ?? ABSENT_FOR_MS,
+    async begun(wish) {
+      log.info('silence made', { kind: wish.kind, name: wish.name, by: wish.owner, until: momentOf(wish) });
+      await notices?.begun(wish);
+    },
+    async over(wish, reason, alerts) {
+      log.info('silence over', { kind: wish.kind, name: wish.name, reason, still_firing: alerts.length });
+      await notices?.over(wish, reason, alerts);
+    },
+    recreated: () => series.recreated(),
+  };
+  // A call and the job at the same time would both find nothing and make two.
+  const turns = new Turns(1);
+  let ghostsAtMs = Number.NEGATIVE_INFINITY;
+
+  async function pass(signal: AbortSignal): Promise<void> {
+    await followWindows(reconciler, wallMs());
+    await reconcile(reconciler, signal);
+    if (nowMs() - ghostsAtMs < GHOSTS_EVERY_MS) return;
+    await endGhosts(reconciler, signal);
+    ghostsAtMs = nowMs();
+  }
+
+  async function refresh(): Promise<void> {
+    const wishes = await openWishes(store);
+    series.take(wishes.filter(isOn).map((wish) => ({ ...seen(wish), untilSeconds: wish.untilMs / 1000 })));
+  }
+
+  /** Brings Alertmanager to wishes now where we may, and waits for the leader where we may not. */
+  async function settled(
+    wishes: readonly Wish[],
+    isDone: (wish: Wish) => boolean,
+  ): Promise<'active' | 'pending'> {
+    const untilMs = nowMs() + SETTLE_MS;
+    const giveUp = AbortSignal.timeout(SETTLE_MS);
+    const ids = new Set(wishes.map(({ id }) => id));
+    let isTried = false;
+    const tried = isLeader()
+      ? turns.take(giveUp, () => reconcile(reconciler, giveUp, ids)).finally(() => (isTried = true))
+      : Promise.resolve();
+    tried.catch((err) => log.warn('Alertmanager does not have a silence as it is wanted yet', { err }));
+    for (;;) {
+      const isLast = isTried || nowMs() > untilMs;
+      const open = (await openWishes(store)).filter(({ id }) => ids.has(id));
+      if (open.every(isDone)) return 'active';
+      if (isLast) return 'pending';
+      await pause(SETTLE_LOOK_MS);
+    }
+  }
+
+  async function want(wish: NewWish): Promise<{ wish: Wish; state: 'active' | 'pending' }> {
+    const stored = await wantWish(store, wish);
+    const state = await settled([stored], isHeld);
+    await refresh();
+    return { wish: (await openWish(store, stored.id)) ?? stored, state };
+  }
+
+  async function off(by: string): Promise<readonly Wish[]> {
+    const ending = (await openWishes(store)).filter((wish) => wish.kind !== 'resolve' && isOn(wish));
+    await cancelWishes(store, { kinds: ['maintenance', 'window'] }, by);
+    await settled(ending, () => false);
+    await refresh();
+    return ending;
+  }
+
+  const job: Job = {
+    name: 'maintenance',
+    intervalMs: LOOK_EVERY_MS,
+    deadlineMs: 60_000,
+    toleranceMs: 15_000,
+    backoff: { firstMs: 500, maxMs: LOOK_EVERY_MS },
+    async run(signal) {
+      if (!isReady()) return;
+      try {
+        if (isLeader()) await turns.take(signal, () => pass(signal));
+      } finally {
+        await refresh();
+      }
+    },
+  };
+  const forget: Job = {
+    name: 'maintenance_forget',
+    intervalMs: FORGET_EVERY_MS,
+    deadlineMs: 30_000,
+    backoff: { firstMs: 1_000, maxMs: 60_000 },
+    async run() {
+      if (isReady()) await forgetWishes(store);
+    },
+  };
+  const defaults = guardedMatchers(Object.entries(matchers), watchdog);
+  return {
+    jobs: () => [job, forget],
+    chat: {
+      async want({ chat, ...wish }) {
+        const { state } = await want({ ...wish, kind: 'maintenance', name: BY_HAND, reason: '', chat });
+        return state === 'active' ? 'done' : 'pending';
+      },
+      off: async (by) => (await off(by)).length,
+    },
+    http: {
+      watchdog,
+      defaultMatchers: defaults.ok ? defaults.matchers : [],
+      async enable({ minutes, ...ask }) {
+        const wish = {
+          ...ask,
+          kind: 'maintenance',
+          name: BY_HAND,
+          tag: tagOf(randomBytes(6).toString('hex')),
+          chat: undefined,
+        } as const;
+        return want({ ...wish, durationMs: minutes * 60_000 });
+      },
+      disable: off,
+      resolve: (ask) =>
+        resolveAlerts(
+          { store, alertmanager, watchdog, wallMs, takeIn, settled: (all) => settled(all, isHeld) },
+          ask,
+        ),
+      async status() {
+        const atMs = wallMs();
+        const wishes = (await openWishes(store)).filter(isOn);
+        return {
+          at: new Date(atMs),
+          wishes,
+          windows: windows.map((window) => ({ ...window, next: nextOccurrence(window, atMs) })),
+        };
+      },
+    },
+  };
+}
+
+function isOn({ cancelledBy, nowMs, untilMs }: Wish): boolean {
+  return cancelledBy === undefined && nowMs < untilMs;
+}
+
+function isHeld({ silenceId }: Wish): boolean {
+  return silenceId !== undefined;
+}
+
+function seen({ kind, name, silenceId }: Wish) {
+  return {
+    window: kind === 'resolve' ? undefined : name,
+    state: silenceId === undefined ? ('pending' as const) : ('active' as const),
+  };
+}
+
+function momentOf({ untilMs }: Wish): string {
+  return new Date(untilMs).toISOString();
+}

@@ -1,0 +1,136 @@
+/** Owns bringing Alertmanager to what is wanted: silences made, made again after a crash, extended, ended, told at their end. */
+import { createHash } from 'node:crypto';
+import { type ActiveAlert, type Alertmanager, AlertmanagerError } from '../alerts/alertmanager.js';
+import { guardedMatchers } from '../alerts/silence.js';
+import type { Database } from '../storage/database.js';
+import { type EndReason, planOf } from './plan.js';
+import type { MaintenanceWindow, Occurrence } from './windows.js';
+import { tagOf, type Wish, whyOf } from './wish.js';
+import {
+  cancelWishes,
+  endedEarly,
+  noteAbsence,
+  noteAnnounced,
+  noteHeld,
+  noteOver,
+  openWishes,
+  wantOccurrence,
+} from './wish-store.js';
+
+/** What the reconciler needs. */
+export interface ReconcilerOptions {
+  readonly db: Database;
+  readonly alertmanager: Alertmanager;
+  readonly windows: readonly MaintenanceWindow[];
+  /** The occurrence of a window that is on at a moment. */
+  readonly occurrence: (window: MaintenanceWindow, atMs: number) => Occurrence | undefined;
+  /** Labels of a window that names none. */
+  readonly matchers: Readonly<Record<string, string>>;
+  /** Name of the alert that is never silenced. */
+  readonly watchdog: string;
+  /** How long an alert must be away before it counts as over, milliseconds. */
+  readonly absentForMs: number;
+  /** Tells people that quiet begins. */
+  readonly begun: (wish: Wish) => Promise<void>;
+  /** Tells people that it is over, and what fires still. */
+  readonly over: (wish: Wish, reason: EndReason, alerts: readonly ActiveAlert[]) => Promise<void>;
+  /** Told of each silence that Alertmanager had lost and got back. */
+  readonly recreated: () => void;
+}
+
+/**
+ * One pass over all wishes, or those with these ids: nothing but the leader may make it. A wish that fails does not
+ * keep the others from being looked after; rejects with the first failure, and then the next pass goes on.
+ */
+export async function reconcile(
+  options: ReconcilerOptions,
+  signal: AbortSignal,
+  ids?: ReadonlySet<string>,
+): Promise<void> {
+  const failures: unknown[] = [];
+  for (const wish of await openWishes(options.db)) {
+    if (ids?.has(wish.id) === false) continue;
+    signal.throwIfAborted();
+    try {
+      await tend(options, wish, signal);
+    } catch (error) {
+      // Whoever did not answer this time would let every other wish wait for its deadline too.
+      if (error instanceof AlertmanagerError && error.status === undefined) throw error;
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+/** Wants the windows that are on now, and ends those that the configuration no longer has. */
+export async function followWindows(options: ReconcilerOptions, nowMs: number): Promise<void> {
+  const { db, windows, occurrence } = options;
+  const open = await openWishes(db);
+  const current = new Set<string>();
+  for (const window of windows) {
+    const on = occurrence(window, nowMs);
+    const matchers = guardedMatchers(Object.entries(window.matchers ?? options.matchers), options.watchdog);
+    if (on === undefined || !matchers.ok) continue;
+    // The same on every replica and after every restart, so that one occurrence is one wish.
+    const tag = tagOf(digestOf([window.name, on.startsAtMs, matchers.matchers]));
+    current.add(tag);
+    const { startsAtMs, endsAtMs: untilMs } = on;
+    if (open.some((wish) => wish.tag === tag && wish.untilMs === untilMs)) continue;
+    await wantOccurrence(db, { tag, name: window.name, matchers: matchers.matchers, startsAtMs, untilMs });
+  }
+  const gone = open.filter(
+    ({ kind, tag, nowMs: now, untilMs }) => kind === 'window' && now < untilMs && !current.has(tag),
+  );
+  const ids = gone.map(({ id }) => id);
+  if (ids.length > 0) await cancelWishes(db, { kinds: ['window'], ids }, 'the configuration');
+}
+
+/** Ends silences that came back: an Alertmanager with an old memory knows those that were ended before their time. */
+export async function endGhosts({ db, alertmanager }: ReconcilerOptions, signal: AbortSignal): Promise<void> {
+  for (const { tag, matchers } of await endedEarly(db)) {
+    const found = await alertmanager.findSilences(tag, matchers, signal);
+    for (const { id, state } of found) if (state !== 'expired') await alertmanager.endSilence(id, signal);
+  }
+}
+
+async function tend(options: ReconcilerOptions, wish: Wish, signal: AbortSignal): Promise<void> {
+  const { db, alertmanager, absentForMs } = options;
+  const { tag, matchers } = wish;
+  const found = await alertmanager.findSilences(tag, matchers, signal);
+  const firing = wish.kind === 'resolve' ? (await alertmanager.alerts(matchers, signal)).length : 0;
+  const step = planOf(wish, found, firing, absentForMs);
+  if (step.kind === 'ensure') {
+    const holds = found.some(({ state }) => state !== 'expired');
+    await ensure(options, wish, signal);
+    if (!holds && wish.silenceId !== undefined) options.recreated();
+  }
+  if (step.kind === 'note') await noteAbsence(db, wish.id, step.state);
+  if (step.kind !== 'end') return announce(options, wish);
+  for (const { id, state } of found) if (state !== 'expired') await alertmanager.endSilence(id, signal);
+  // Before the end is noted: a crash in between tells it twice, the other way round it would tell nobody.
+  await options.over(wish, step.reason, await alertmanager.alerts(matchers, signal));
+  await noteOver(db, wish, step.reason);
+}
+
+async function ensure(
+  { db, alertmanager }: ReconcilerOptions,
+  wish: Wish,
+  signal: AbortSignal,
+): Promise<void> {
+  const { tag, matchers, startsAtMs, untilMs: endsAtMs, owner } = wish;
+  const silenceId = await alertmanager.ensureSilence(
+    { tag, matchers, startsAtMs, endsAtMs, createdBy: owner, why: whyOf(wish) },
+    signal,
+  );
+  await noteHeld(db, wish, silenceId);
+}
+
+async function announce({ db, begun }: ReconcilerOptions, wish: Wish): Promise<void> {
+  if (wish.isAnnounced) return;
+  await begun(wish);
+  await noteAnnounced(db, wish.id);
+}
+
+function digestOf(values: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(values)).digest('hex').slice(0, 12);
+}
