@@ -75,6 +75,7 @@ const tools = [
   { name: 'prometheus-node-exporter', package: 'prometheus-node-exporter' },
   { name: 'redis-server', package: 'redis-server' },
   { name: 'victoria-metrics', package: 'victoria-metrics' },
+  { name: 'chromium', package: 'chromium' },
   { name: 'initdb', package: 'postgresql', also: '/usr/lib/postgresql' },
 ];
 

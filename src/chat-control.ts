@@ -7,6 +7,7 @@ import { acknowledgeSeries } from './metrics/acknowledge-series.js';
 import type { Metrics } from './metrics/registry.js';
 import type { FlowLine, StuckLines } from './notifications/chat-answers.js';
 import { chatOfAddress, forgetActions } from './notifications/chat-journal.js';
+import type { ChatMaintenance } from './notifications/chat-maintenance.js';
 import { ChatPoll, ChatPollError, POLL_DEADLINE_MS } from './notifications/chat-poll.js';
 import { keepSilences } from './notifications/chat-upkeep.js';
 import type { Buttons } from './notifications/render.js';
@@ -43,6 +44,8 @@ export interface ChatControlOptions {
   readonly holder: string;
   readonly isReady: () => boolean;
   readonly views: ChatViews;
+  /** Undefined where nobody looks after planned work. */
+  readonly maintenance?: ChatMaintenance | undefined;
   readonly channels: readonly string[];
   /** Takes in a batch as the webhook does. */
   readonly takeIn: (batch: AlertBatch) => Promise<unknown>;
@@ -84,6 +87,7 @@ export function openChatControl(options: ChatControlOptions): ChatControl {
       watchdog: config.watchdog.alertname,
       ttlMs: config.ttlMs,
       channels: options.channels,
+      maintenance: options.maintenance,
       ...views,
       wallMs,
       async chatOf(chat, chatName) {

@@ -98,6 +98,13 @@ export class FlowBoard {
     return [...this.pictures.values()].map((picture) => this.overview(picture));
   }
 
+  /** What moved in a flow within the last `seconds`; undefined while its moves are not counted. */
+  recentMoves(flow: string, seconds: number): ReturnType<MoveHistory['recent']> {
+    const picture = this.pictures.get(flow);
+    if (picture?.totals === undefined) return undefined;
+    return picture.history.recent(this.nowMs() / 1000, seconds, picture.totals.moves);
+  }
+
   private overview({ flow, mode, totals, now, backlog, verdict, asOfMs }: Picture): FlowOverview {
     return {
       flow: flow.name,

@@ -179,12 +179,19 @@ export function readiness(
 ): { ready: boolean; reasons: string[] } {
   const reasons: string[] = [];
   if (!state.migrated) reasons.push('the store has not answered yet');
-  else if (performance.now() - state.publishedAtMs > READY_WITHIN_MS)
-    reasons.push('the store does not answer');
-  for (const [name, runner] of runners) {
-    if (!runner.counting) reasons.push(`flow ${name} is not counted yet`);
-  }
+  else if (!storeAnswers(state)) reasons.push('the store does not answer');
+  for (const name of uncountedFlows(runners)) reasons.push(`flow ${name} is not counted yet`);
   return { ready: reasons.length === 0, reasons };
+}
+
+/** Whether the store has answered within the last half minute. */
+export function storeAnswers({ migrated, publishedAtMs }: LiveState): boolean {
+  return migrated && performance.now() - publishedAtMs <= READY_WITHIN_MS;
+}
+
+/** The flows that are not counted yet, or not any more. */
+export function uncountedFlows(runners: ReadonlyMap<string, FlowRunner>): readonly string[] {
+  return [...runners].filter(([, { counting }]) => !counting).map(([name]) => name);
 }
 
 function logJob(log: RootLogger, event: JobEvent, traceId: string | undefined): void {

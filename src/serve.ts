@@ -1,14 +1,16 @@
 /** Owns the running exporter: builds every part, starts them in order, and drains them in reverse. */
 import { performance } from 'node:perf_hooks';
+import { openAlertDesk } from './alert-desk.js';
+import { tellCapture } from './capture-log.js';
 import { FlowRunner, type RunnerEvent } from './changes/flow-runner.js';
 import { Turns } from './changes/turns.js';
 import type { Failpoint } from './changes/watcher.js';
 import type { ValidConfig } from './config/valid-config.js';
 import { FlowBoard } from './flow-board.js';
-import { LEASE_NAME, type LiveState, readiness, startJobs } from './jobs.js';
+import { openHealthDesk } from './health-desk.js';
+import { LEASE_NAME, type LiveState, readiness, startJobs, storeAnswers, uncountedFlows } from './jobs.js';
 import { DWELL_BUCKETS_SECONDS } from './metrics/catalog-flows.js';
 import { createMetrics, type Metrics } from './metrics/registry.js';
-import { openRelay, type Relay, type RelayOptions } from './notification-relay.js';
 import { type OpenDatabases, openDatabases } from './open-databases.js';
 import { openProbeBoard, type ProbeBoard } from './probe-board.js';
 import type { Supervisor } from './resilience/supervisor.js';
@@ -85,11 +87,30 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
   });
   const probes = openProbeBoard(config, { metrics, log, databases });
   const holder = holderName();
+  let supervisor: Supervisor | undefined;
   const stuck = (flow: string, limit: number) =>
     stuckReport(databases.store, runners.get(flow)?.flow, limit, Date.now());
   const views = { flows: () => board.overviews(), stuck };
   const isReady = () => state.migrated;
-  const relay = relayOf(options, { store: databases.store, metrics, holder, isReady, views });
+  const alerts = openAlertDesk({
+    ...{ config, store: databases.store, metrics, log, holder, isReady, isLeader, views },
+    failpoint: (name) => stopAt(config.failpoint, name),
+    wallMs: Date.now,
+    nowMs: () => performance.now(),
+  });
+  const { relay, maintenance } = alerts;
+  const desk = openHealthDesk({
+    config,
+    metrics,
+    log,
+    store: databases.store,
+    resources,
+    probes,
+    flows: () => board.overviews(),
+    ready: () => ({ storeAnswers: storeAnswers(state), uncounted: uncountedFlows(runners) }),
+    isLeader,
+    jobStates: () => supervisor?.states() ?? new Map(),
+  });
   const web = await startOrClose(databases, {
     config,
     version,
@@ -97,11 +118,15 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
     metrics,
     tracing,
     relay,
+    maintenance,
     store: databases.store,
     isMigrated: () => state.migrated,
     flows: () => board.overviews(),
     stuck: (flow, { limit }) => stuckReport(databases.store, runners.get(flow)?.flow, limit, Date.now()),
     ready: () => readiness(state, runners),
+    health: desk,
+    numbers: desk.numbers,
+    recentMoves: (flow, seconds) => board.recentMoves(flow, seconds),
   });
 
   const runners = buildRunners(options, databases, board, isLeader);
@@ -112,7 +137,7 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
     await databases.close(CLOSE_DATABASES_MS);
     throw error;
   }
-  const supervisor = startJobs({
+  supervisor = startJobs({
     log,
     databases,
     board,
@@ -121,8 +146,9 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
     state,
     holder,
     tracing,
-    others: [...(resources?.jobs() ?? []), ...probes.jobs(), ...(relay?.jobs() ?? []), ...web.jobs()],
+    others: [...(resources?.jobs() ?? []), ...probes.jobs(), ...alerts.jobs(), ...desk.jobs(), ...web.jobs()],
   });
+  relay?.wakeBy((job) => supervisor?.trigger(job));
   log.info('started', {
     url: web.url,
     version,
@@ -144,21 +170,6 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
       if (!(await tracing.stop(FLUSH_DEADLINE_MS))) log.warn('the last traces may not have been sent');
     },
   };
-}
-
-/** The ways to people; undefined when none is configured. */
-function relayOf(
-  { config: { notifications, failpoint }, log }: ServeOptions,
-  parts: Pick<RelayOptions, 'store' | 'metrics' | 'holder' | 'isReady' | 'views'>,
-): Relay | undefined {
-  if (notifications === undefined) return undefined;
-  return openRelay({
-    ...parts,
-    config: notifications,
-    log,
-    failpoint: (name) => stopAt(failpoint, name),
-    wallMs: Date.now,
-  });
 }
 
 function stopAt(configured: string | undefined, name: string): void {
@@ -193,7 +204,7 @@ function buildRunners(
 ): ReadonlyMap<string, FlowRunner> {
   const report = (event: RunnerEvent) => {
     board.take(event);
-    logEvent(log, event);
+    tellCapture(log, event);
   };
   const failpoint = (name: Failpoint) => stopAt(config.failpoint, name);
   const scans = new Turns(SCANS_AT_ONCE);
@@ -251,22 +262,4 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined
   });
   promise.catch(() => {});
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
-
-function logEvent(log: RootLogger, event: RunnerEvent): void {
-  const logger = log.named('capture');
-  switch (event.kind) {
-    case 'opened':
-      logger.info('flow opened', { flow: event.flow.name, mode: event.mode, why: event.why });
-      break;
-    case 'baseline':
-      logger.info('baseline taken', { flow: event.flow, items: event.items });
-      break;
-    case 'gap':
-      logger.error('changes were missed; gauges repaired from the table', { ...event });
-      break;
-    case 'unexpected':
-      logger.warn('moves outside the declared life cycle', { ...event });
-      break;
-  }
 }

@@ -1,5 +1,5 @@
 /** Owns the start of the web pages: the door, the application behind it, and the socket before it. */
-import { isIP } from 'node:net';
+import { ownHosts } from './access/own-hosts.js';
 import { forgetAuditJob, openAdmin } from './admin.js';
 import { isLoopback } from './config/listen-address.js';
 import type { ValidConfig } from './config/valid-config.js';
@@ -7,9 +7,13 @@ import { createApp } from './http/app.js';
 import type { HttpDeps } from './http/deps.js';
 import { type Listening, listen } from './http/server.js';
 import { instrumentExpress } from './instrument/express.js';
+import type { MaintenanceKeeper } from './maintenance-keeper.js';
 import type { Metrics } from './metrics/registry.js';
 import { createScraper } from './metrics/scrape.js';
+import { openMonitoring } from './monitoring-desk.js';
 import type { Relay } from './notification-relay.js';
+import { forgetDaysJob, readFlowDays } from './operations/flow-days.js';
+import type { MonitoringFacts } from './operations/monitoring-facts.js';
 import type { Job } from './resilience/job.js';
 import { readRunbooks } from './runbooks.js';
 import type { Database } from './storage/database.js';
@@ -19,14 +23,16 @@ import type { Tracing } from './telemetry/tracing.js';
 import { openDoor, type WebDoor } from './web-door.js';
 
 /** What the pages show and who hands it in. */
-export interface WebParts extends Pick<HttpDeps, 'flows' | 'stuck' | 'ready'> {
+export interface WebParts extends Pick<HttpDeps, 'flows' | 'stuck' | 'ready' | 'health' | 'numbers'> {
   readonly config: ValidConfig;
   readonly version: string;
   readonly log: RootLogger;
   readonly metrics: Metrics;
   readonly tracing: Tracing;
   readonly relay: Relay | undefined;
+  readonly maintenance: MaintenanceKeeper | undefined;
   readonly store: Database;
+  readonly recentMoves: MonitoringFacts['recentMoves'];
   /** Whether the store has our tables yet. */
   readonly isMigrated: () => boolean;
 }
@@ -68,6 +74,7 @@ export async function startWeb(parts: WebParts): Promise<Web> {
       door,
       jobs: () => [
         ...door.jobs(),
+        forgetDaysJob(parts.store, parts.isMigrated),
         ...(config.web.adminApi ? [forgetAuditJob(parts.store, parts.isMigrated)] : []),
       ],
       close: async (deadlineMs) => {
@@ -82,7 +89,8 @@ export async function startWeb(parts: WebParts): Promise<Web> {
 }
 
 function depsOf(parts: WebParts, door: WebDoor): HttpDeps {
-  const { config, version, log, metrics, tracing, relay, store, flows, stuck, ready } = parts;
+  const { config, version, log, metrics, tracing, relay, store, flows, stuck, ready, health, numbers } =
+    parts;
   const scraper = createScraper(metrics);
   const isOwnHost = ownHosts(config.web);
   return {
@@ -95,7 +103,12 @@ function depsOf(parts: WebParts, door: WebDoor): HttpDeps {
     flows,
     stuck,
     ready,
+    health,
+    numbers,
+    flowDays: (flow, days) => readFlowDays(store, flow, days),
+    monitoring: monitoringOf(parts),
     alerts: relay?.http,
+    maintenance: parts.maintenance?.http,
     access: door.access,
     admin: config.web.adminApi
       ? openAdmin({ store, metrics, log, reload: door.reload, nowMs: () => performance.now() })
@@ -112,16 +125,19 @@ function depsOf(parts: WebParts, door: WebDoor): HttpDeps {
   };
 }
 
-/** On loopback only our own names count; elsewhere the names are the operator's, and credentials guard the pages. */
-function ownHosts({ listenAddress, externalUrl }: ValidConfig['web']): HttpDeps['isOwnHost'] {
-  if (!isLoopback(listenAddress.host)) return undefined;
-  const external = externalUrl === undefined ? undefined : new URL(externalUrl).hostname;
-  return (header) => {
-    const name = header.replace(/:\d+$/, '').toLowerCase();
-    if (name === 'localhost' || name === external?.toLowerCase()) return true;
-    // A name can be made to lead here by anyone who has one; an address cannot.
-    return isIP(name.replace(/^\[|\]$/g, '')) !== 0;
-  };
+function monitoringOf(parts: WebParts): HttpDeps['monitoring'] {
+  const { config, metrics, log, health, recentMoves, relay, maintenance } = parts;
+  if (health === undefined) return undefined;
+  return openMonitoring({
+    config,
+    metrics,
+    logger: log.named('http'),
+    facts: health.facts,
+    recentMoves,
+    alerts: relay?.http,
+    maintenance: maintenance?.http,
+    wallMs: Date.now,
+  });
 }
 
 /** Said at each start, because an address that was meant for one machine is easily left open to all. */

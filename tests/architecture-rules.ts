@@ -18,6 +18,7 @@ export interface Layer {
 /** The layers as docs/architecture.md prints them. */
 export const LAYERS: readonly Layer[] = [
   { level: 0, name: 'health', files: /^health\.ts$/, also: [], not: [] },
+  { level: 0, name: 'windows', files: /^maintenance\/windows\.ts$/, also: [], not: [] },
   { level: 0, name: 'resilience', files: /^resilience\//, also: [], not: [] },
   { level: 0, name: 'resources', files: /^resources\//, also: [], not: [] },
   { level: 0, name: 'flows', files: /^flows\/(?!publish)/, also: [], not: [] },
@@ -42,6 +43,13 @@ export const LAYERS: readonly Layer[] = [
     also: ['alerts', 'instrument'],
     not: ['metrics'],
   },
+  {
+    level: 2,
+    name: 'maintenance',
+    files: /^maintenance\//,
+    also: ['alerts'],
+    not: ['config', 'metrics', 'telemetry'],
+  },
   { level: 2, name: 'probes', files: /^probes\//, also: [], not: ['telemetry'] },
   { level: 2, name: 'instrument', files: /^instrument\//, also: ['publish'], not: ['config', 'storage'] },
   { level: 2, name: 'demo', files: /^demo\//, also: [], not: ['config'] },
@@ -51,6 +59,13 @@ export const LAYERS: readonly Layer[] = [
     files: /^access\//,
     also: [],
     not: ['metrics', 'telemetry'],
+  },
+  {
+    level: 2,
+    name: 'operations',
+    files: /^operations\//,
+    also: ['alerts', 'notifications', 'probes'],
+    not: [],
   },
   {
     level: 3,

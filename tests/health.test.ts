@@ -9,6 +9,7 @@ import {
   judgeHealth,
   loadOfWork,
 } from '../src/health.js';
+import type { FlowOverview } from '../src/http/deps.js';
 import { waitingWork } from '../src/resource-board.js';
 
 const share = fc.double({ min: 0, max: 1, noNaN: true });
@@ -143,11 +144,16 @@ describe('the load of work', () => {
       limits: new Map([['monitoring', { warning: 60 }]]),
       asOf: new Date(now - 1_000),
     };
-    expect(waitingWork([flow], now)).toEqual([{ items: 10, overLimit: 4 }]);
-    expect(waitingWork([{ ...flow, limits: new Map() }], now)).toEqual([]);
-    expect(waitingWork([{ ...flow, asOf: undefined }], now)).toEqual([]);
-    expect(waitingWork([{ ...flow, asOf: new Date(now - 61_000) }], now)).toEqual([]);
-    expect(waitingWork([{ ...flow, mode: 'snapshot', asOf: new Date(now - 61_000) }], now)).toHaveLength(1);
-    expect(waitingWork([{ ...flow, statuses: [status('monitoring', 10, undefined)] }], now)).toEqual([]);
+    const counted = (over: Partial<FlowOverview>) =>
+      waitingWork([{ ...flow, ...over }], now, new Map([['tokens', 300_000]]));
+    expect(counted({})).toEqual([{ items: 10, overLimit: 4 }]);
+    expect(counted({ limits: new Map() })).toEqual([]);
+    expect(counted({ asOf: undefined })).toEqual([]);
+    expect(counted({ asOf: new Date(now - 61_000) })).toEqual([]);
+    // A snapshot is as old as its own interval allows, and no older.
+    expect(counted({ mode: 'snapshot', asOf: new Date(now - 899_000) })).toHaveLength(1);
+    expect(counted({ mode: 'snapshot', asOf: new Date(now - 901_000) })).toEqual([]);
+    expect(counted({ mode: 'snapshot', asOf: undefined })).toEqual([]);
+    expect(counted({ statuses: [status('monitoring', 10, undefined)] })).toEqual([]);
   });
 });

@@ -9,7 +9,7 @@ import type { ValidConfig } from '../config/valid-config.js';
 import { type LogColumns, readEventLog } from '../demo/event-log.js';
 import type { DemoLog } from '../demo/loop.js';
 import { startPipeline } from '../demo/pipeline.js';
-import { startPrometheus } from '../demo/prometheus.js';
+import { prometheusPort, runningAlertmanager, startPrometheus } from '../demo/prometheus.js';
 import {
   parseReplaySpeed,
   prepareReplay,
@@ -81,7 +81,11 @@ export async function startDemo(parts: {
   const options = parseDemoOptions(parts.argv);
   mkdirSync(options.directory, { recursive: true, mode: 0o755 });
   const stopping = new AbortController();
-  const config = await demoConfig(options, env);
+  const searchPath = env.PATH ?? '';
+  const bundle = join(root, 'prometheus');
+  const port = options.prometheus ? await prometheusPort(searchPath) : undefined;
+  const servers = { prometheusPort: port, alertmanager: await runningAlertmanager(bundle) };
+  const config = await demoConfig(options, env, servers);
   const exporter = await startExporter({
     config,
     version,
@@ -91,10 +95,11 @@ export async function startDemo(parts: {
   const work = await startWork(options, exporter, log, print, stopping.signal);
   const prometheus = options.prometheus
     ? await startPrometheus({
-        bundle: join(root, 'prometheus'),
+        bundle,
         directory: join(options.directory, 'prometheus'),
         target: new URL(exporter.url).host,
-        searchPath: env.PATH ?? '',
+        searchPath,
+        port,
       })
     : undefined;
   tell(print, exporter.url, prometheus?.url, options);
@@ -176,7 +181,17 @@ function parseDemoArguments(argv: readonly string[]) {
   }
 }
 
-async function demoConfig(options: DemoOptions, env: Environment): Promise<ValidConfig> {
+/** The servers beside the demo that the exporter is to ask. */
+interface DemoServers {
+  readonly prometheusPort: number | undefined;
+  readonly alertmanager: string | undefined;
+}
+
+async function demoConfig(
+  options: DemoOptions,
+  env: Environment,
+  { prometheusPort: port, alertmanager }: DemoServers,
+): Promise<ValidConfig> {
   const flows =
     options.replay === undefined
       ? flowgaugeYaml({ kind: 'tokens' })
@@ -187,6 +202,8 @@ async function demoConfig(options: DemoOptions, env: Environment): Promise<Valid
   const text = [
     `web: { listen_address: ${JSON.stringify(options.listenAddress)} }`,
     `store: { embedded: ${JSON.stringify(join(options.directory, 'postgres'))} }`,
+    ...(port === undefined ? [] : [`prometheus: { url: "http://127.0.0.1:${port}" }`]),
+    ...(alertmanager === undefined ? [] : [`alertmanager: { url: ${JSON.stringify(alertmanager)} }`]),
     flows,
   ].join('\n');
   // The demo is a world of its own: a DATABASE_URL in the environment must not be watched by accident.

@@ -3,7 +3,7 @@ import type { Environment } from './environment.js';
 import { editDistance } from './nearest.js';
 import { ConfigError, type Parsed, type Problem } from './problem.js';
 import { Secret } from './secret.js';
-import { readSecretFile } from './secret-file.js';
+import { readSecretOnce } from './secret-file.js';
 
 /** The receivers that end in a Telegram chat, and the variable that names the chat of each. */
 export const CHAT_VARIABLES = {
@@ -145,7 +145,7 @@ class Reader {
     if (file !== undefined && inline !== undefined) {
       return this.refuse(name, undefined, `and ${name}_FILE are both set`, 'Remove one');
     }
-    const read: Parsed<string> | undefined = file === undefined ? undefined : readSecretFile(file);
+    const read: Parsed<string> | undefined = file === undefined ? undefined : readSecretOnce(file);
     if (read?.ok === false) {
       return this.refuse(
         `${name}_FILE`,

@@ -18,7 +18,7 @@ import { readProbeFiles } from './probe-files.js';
 import { bad, ConfigError, isDatabase, type Parsed, pathText } from './problem.js';
 import { configSchema } from './schema.js';
 import type { Secret } from './secret.js';
-import { readSecretFile } from './secret-file.js';
+import { readSecretOnce } from './secret-file.js';
 import { readTracing } from './tracing-variables.js';
 import { assemble, type ValidConfig } from './valid-config.js';
 import { checkWebFile, webFileOf } from './web-exposure.js';
@@ -135,7 +135,7 @@ function readText(path: string): Parsed<string> {
 }
 
 function readUrlFile(path: string): Parsed<Secret> {
-  const content = readSecretFile(path);
+  const content = readSecretOnce(path);
   if (!content.ok) return content;
   const url = parseDatabaseUrl(content.value);
   return url.ok ? url : bad(`names a file whose text ${url.what}`, url.remedy);

@@ -65,7 +65,7 @@ const RULES = [
   'A flow is named `[a-z][a-z0-9_]*`, at most 40 characters. Two flows may watch one table, but not the same status column.',
   '`none`, `other` and `overflow` are no statuses: they stand for "not in the table", "not declared" and "beyond the budget".',
   'Both sides of a move are declared statuses; `none>new` and `new>none` are allowed. `new>new` needs `repeats: count`.',
-  '`repeats: count` needs `moved_at`; `capture: poll` needs `updated_at` or `moved_at`.',
+  '`repeats: count` needs `moved_at`; `capture: poll` needs `updated_at`.',
   'A limit belongs to a declared status, and `critical` is longer than `warning`.',
 ] as const;
 

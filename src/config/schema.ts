@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { checkSource, sourceSchema, storeSchema } from './database-schema.js';
 import { count, defaulted, documented, duration, isMap, type Refuse, refuseTo, whenMap } from './fields.js';
 import { flowSchema } from './flow-schema.js';
+import { checkMaintenance, maintenanceSchema } from './maintenance-schema.js';
 import { parseFlowName } from './names.js';
 import { notificationsSchema } from './notifications-schema.js';
 import { probesSchema } from './probes-schema.js';
@@ -150,6 +151,10 @@ export const configSchema = z
       meaning: 'The Alertmanager; asked what fires, and for silences.',
       example: '{url: http://127.0.0.1:9093}',
     }),
+    maintenance: documented(maintenanceSchema.prefault({}), {
+      meaning: 'Planned work: whom it silences in Alertmanager, and its recurring windows.',
+      example: '{windows: {weekly: {cron: "30 2 * * SUN", duration: 30m}}}',
+    }),
     limits: documented(limits.prefault({}), {
       meaning: 'The series budget.',
       example: '{series_total: 20000}',
@@ -163,6 +168,7 @@ export const configSchema = z
     checkFlows(value.flows, refuseTo(context));
     checkSource(value.source, value.store, refuseTo(context));
     checkActionsServer(value.notifications, value.alertmanager, refuseTo(context));
+    checkMaintenance(value.maintenance, value, refuseTo(context));
   }, whenMap);
 
 function checkFlows(flows: unknown, refuse: Refuse): void {

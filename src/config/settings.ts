@@ -19,6 +19,7 @@ const USER_NAMES: Readonly<Record<string, string>> = {
   chats: '<chat>',
   webhooks: '<webhook>',
   routes: '<receiver>',
+  windows: '<window>',
 };
 
 /** Every key in the order of the schema, sections before their keys. */

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { CaptureMode, Flow } from '../flows/flow.js';
 import type { HealthWeights } from '../health.js';
 import type { ListenAddress } from './listen-address.js';
+import { type MaintenanceConfig, maintenanceOf } from './maintenance-schema.js';
 import { type NotificationsConfig, notificationsOf } from './notifications.js';
 import { type ProbesConfig, probesOf } from './probes.js';
 import type { configSchema } from './schema.js';
@@ -71,6 +72,8 @@ export interface ValidConfig {
   /** Without a slash at the end; undefined when it is not asked. */
   readonly prometheusUrl: string | undefined;
   readonly alertmanagerUrl: string | undefined;
+  /** Planned work. */
+  readonly maintenance: MaintenanceConfig;
   readonly limits: { readonly seriesPerMetric: number; readonly seriesTotal: number };
   readonly journal: {
     readonly maxRows: number;
@@ -137,6 +140,7 @@ export function assemble(read: Read, resolved: Resolved): ValidConfig {
     notifications: notificationsOf(read.notifications, resolved.directory, read.alertmanager.url),
     prometheusUrl: read.prometheus.url,
     alertmanagerUrl: read.alertmanager.url,
+    maintenance: maintenanceOf(read.maintenance),
     limits: { seriesPerMetric: read.limits.series_per_metric, seriesTotal: read.limits.series_total },
     journal: {
       maxRows: read.journal.max_rows,

@@ -25,13 +25,33 @@ export interface DemoPrometheusOptions {
   readonly target: string;
   /** The PATH to look in. */
   readonly searchPath: string;
+  /** Where it is to listen, as {@link prometheusPort} chose it. Default: chosen now. */
+  readonly port?: number | undefined;
+}
+
+/**
+ * The port of the Prometheus that is going to be started: the exporter must know it before there is a server to ask.
+ * Undefined when none is on the search path.
+ */
+export async function prometheusPort(searchPath: string): Promise<number | undefined> {
+  if (findBinary('prometheus', searchPath) === undefined) return undefined;
+  return (await isFree(DEFAULT_PORT)) ? DEFAULT_PORT : freePort();
+}
+
+/** The Alertmanager that the bundled configuration names, if one listens there. */
+export async function runningAlertmanager(bundle: string): Promise<string | undefined> {
+  const config = readFileSync(join(bundle, 'prometheus.yml'), 'utf8');
+  const address = alertmanagerAddress(config);
+  return address !== undefined && (await hasAlertmanager(config))
+    ? `http://${address.host}:${address.port}`
+    : undefined;
 }
 
 /** Starts Prometheus, or resolves with undefined when none is on the search path. */
 export async function startPrometheus(options: DemoPrometheusOptions): Promise<DemoPrometheus | undefined> {
   const binary = findBinary('prometheus', options.searchPath);
-  if (binary === undefined) return undefined;
-  const port = (await isFree(DEFAULT_PORT)) ? DEFAULT_PORT : await freePort();
+  const port = options.port ?? (await prometheusPort(options.searchPath));
+  if (binary === undefined || port === undefined) return undefined;
   mkdirSync(join(options.directory, 'data'), { recursive: true });
   const file = join(options.directory, 'prometheus.yml');
   const bundled = readFileSync(join(options.bundle, 'prometheus.yml'), 'utf8');
@@ -70,11 +90,10 @@ export async function startPrometheus(options: DemoPrometheusOptions): Promise<D
 
 /** Whether something listens where the configuration expects Alertmanager. */
 function hasAlertmanager(config: string): Promise<boolean> {
-  const [, host, port] =
-    /^ {2}alertmanagers:\n(?: {4}.*\n)*? .*targets: \["([^":]+):(\d+)"/m.exec(config) ?? [];
-  if (host === undefined) return Promise.resolve(false);
+  const address = alertmanagerAddress(config);
+  if (address === undefined) return Promise.resolve(false);
   return new Promise((resolve) => {
-    const socket = connect({ host, port: Number(port), timeout: CONNECT_PATIENCE_MS });
+    const socket = connect({ ...address, timeout: CONNECT_PATIENCE_MS });
     const end = (listens: boolean) => {
       socket.destroy();
       resolve(listens);
@@ -83,6 +102,12 @@ function hasAlertmanager(config: string): Promise<boolean> {
     socket.once('error', () => end(false));
     socket.once('timeout', () => end(false));
   });
+}
+
+function alertmanagerAddress(config: string): { readonly host: string; readonly port: number } | undefined {
+  const [, host, port] =
+    /^ {2}alertmanagers:\n(?: {4}.*\n)*? .*targets: \["([^":]+):(\d+)"/m.exec(config) ?? [];
+  return host === undefined ? undefined : { host, port: Number(port) };
 }
 
 /**

@@ -79,6 +79,25 @@ export class MoveHistory {
     };
   }
 
+  /**
+   * Moves of the last `seconds` (at most the length of the memory), up to the totals of now. `windowSeconds` is what is
+   * really looked back on; undefined before the first sample.
+   */
+  recent(
+    atSeconds: number,
+    seconds: number,
+    moves: readonly MoveTotal[],
+  ):
+    | { readonly windowSeconds: number; readonly into: ReadonlyMap<string, number>; readonly total: number }
+    | undefined {
+    const before = this.sampleBefore(atSeconds - seconds);
+    if (before === undefined) return undefined;
+    const now = sampleOf(atSeconds, moves);
+    const into = new Map([...now.into.keys()].map((to) => [to, difference(now.into, before.into, to)]));
+    const total = [...into.values()].reduce((sum, count) => sum + count, 0);
+    return { windowSeconds: Math.max(0, atSeconds - before.atSeconds), into, total };
+  }
+
   private baseline(
     atSeconds: number,
     current: Sample,

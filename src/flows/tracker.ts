@@ -1,6 +1,8 @@
 /** Owns the fold: changes in, what they add to totals, dwell times and living items out. Pure. */
 import { type Change, type Flow, NONE, statusLabel } from './flow.js';
 
+const DAY_US = 86_400_000_000;
+
 /** A living item as the store knows it. */
 export interface Item {
   readonly status: string;
@@ -25,6 +27,8 @@ export interface DwellDelta {
 /** Everything one page of changes adds. Keys of the maps join two labels with a NUL, see {@link pairKey}. */
 export interface FoldDelta {
   readonly moves: Map<string, MoveDelta>;
+  /** The same moves by their day in UTC, as days since the epoch: a page may hold the last of one day and the first of the next. */
+  readonly movesByDay: Map<number, Map<string, number>>;
   readonly reasons: Map<string, number>;
   readonly dwell: Map<string, DwellDelta>;
   readonly population: Map<string, number>;
@@ -68,6 +72,7 @@ export function fold(
 ): FoldDelta {
   const delta: FoldDelta = {
     moves: new Map(),
+    movesByDay: new Map(),
     reasons: new Map(),
     dwell: new Map(),
     population: new Map(),
@@ -139,11 +144,13 @@ function applyChange(
   if (change.to !== null && !flow.statuses.includes(change.to)) delta.unknown += 1;
   if (!isExpected(flow, from, to)) delta.unexpected += 1;
 
-  addMove(delta, pairKey(from, to), change.atUs);
+  const pair = pairKey(from, to);
+  addMove(delta, pair, change.atUs);
+  addToDay(delta, pair, change.atUs);
   const reason = reasonLabel(flow, change);
   if (reason !== undefined) bump(delta.reasons, pairKey(to, reason), 1);
   if (item?.known === true && from === held) {
-    addDwell(delta, pairKey(from, to), Math.max(0, change.atUs - item.enteredUs), boundsSeconds);
+    addDwell(delta, pair, Math.max(0, change.atUs - item.enteredUs), boundsSeconds);
   }
   if (held !== NONE) bump(delta.population, held, -1);
   if (to === NONE) return null;
@@ -164,6 +171,16 @@ function addMove(delta: FoldDelta, key: string, atUs: number): void {
   }
   move.count += 1;
   if (atUs > move.lastUs) move.lastUs = atUs;
+}
+
+function addToDay(delta: FoldDelta, key: string, atUs: number): void {
+  const day = Math.floor(atUs / DAY_US);
+  let pairs = delta.movesByDay.get(day);
+  if (pairs === undefined) {
+    pairs = new Map();
+    delta.movesByDay.set(day, pairs);
+  }
+  bump(pairs, key, 1);
 }
 
 function addDwell(delta: FoldDelta, key: string, us: number, boundsSeconds: readonly number[]): void {

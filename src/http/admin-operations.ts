@@ -3,7 +3,8 @@ import { ADMIN_BYTES } from './admin-api.js';
 import { FLAG, listOf, type Operation, object, orNull, type Parameter, TEXT } from './operation.js';
 
 const REASON = { type: 'string', minLength: 1, maxLength: 500 } as const;
-const KEY: Parameter = {
+/** Header of every call of administration. */
+export const KEY: Parameter = {
   name: 'Idempotency-Key',
   in: 'header',
   description: 'The same key within 24 hours: one effect, and the same answer.',

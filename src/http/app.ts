@@ -11,7 +11,7 @@ import { requestFrame } from './request-context.js';
 import { HEALTH_PATHS, type Route } from './route.js';
 import { routeTable } from './route-table.js';
 
-/** The face of the exporter. Throws RouteError when the telemetry path cannot be served. */
+/** The face of the exporter. */
 export function createApp(deps: HttpDeps): Express {
   const app = express();
   app.disable('x-powered-by');

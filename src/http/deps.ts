@@ -4,11 +4,16 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { Access } from '../access/access.js';
 import type { CaptureMode, Flow, LimitSeverity } from '../flows/flow.js';
 import type { Verdict } from '../flows/verdict.js';
+import type { FlowDays } from '../operations/flow-days.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Tracing } from '../telemetry/tracing.js';
 import type { AdminDeps } from './admin-api.js';
 import type { AlertDeps } from './alert-api.js';
 import type { Answer } from './answer.js';
+import type { HealthDeps } from './health-api.js';
+import type { MaintenanceDeps } from './maintenance-api.js';
+import type { NumbersDeps } from './metrics-api.js';
+import type { MonitoringDeps } from './monitoring-api.js';
 
 /** One status of a flow as last seen; undefined numbers are not known yet. */
 export interface StatusOverview {
@@ -78,6 +83,19 @@ export interface HttpDeps {
   readonly alerts?: AlertDeps | undefined;
   /** What stands behind the routes of administration. Default: they do not exist. */
   readonly admin?: AdminDeps | undefined;
+  /** What stands behind the routes of health. Default: they do not exist. */
+  readonly health?: HealthDeps | undefined;
+  /** What stands behind the routes of numbers. Default: they do not exist. */
+  readonly numbers?: NumbersDeps | undefined;
+  /** What stands behind planned work. Default: it answers that no Alertmanager is configured. */
+  readonly maintenance?: MaintenanceDeps | undefined;
+  /** What stands behind the routes of monitoring. Default: they do not exist. */
+  readonly monitoring?: MonitoringDeps | undefined;
+  /**
+   * The last days of a flow; undefined while its moves are not counted. Only called for known flows. Default: the
+   * routes of days do not exist.
+   */
+  readonly flowDays?: ((flow: string, days: number) => Promise<FlowDays | undefined>) | undefined;
   /** Who may come in. Default: everybody may read, and alerts are taken as `alerts` says. */
   readonly access?: Access;
   /** Counts a refusal. Default: nothing. */

@@ -1,10 +1,14 @@
-/** Owns the JSON of flows: overview, one flow, and the items that are stuck; the place where field names meet the wire. */
+/** Owns the JSON of flows: overview, one flow, the items that are stuck, and the moves of its last days; the place where field names meet the wire. */
 
 import type { LimitSeverity } from '../flows/flow.js';
+import { type FlowDays, MAX_DAILY_DAYS, MAX_TRANSITION_DAYS, sumOfDays } from '../operations/flow-days.js';
 import { type Answer, type FaceRequest, jsonAnswer } from './answer.js';
 import type { FlowOverview, HttpDeps, StatusOverview, StuckItem, StuckReport } from './deps.js';
-import { badField, HttpProblem } from './problem.js';
+import { badField, HttpProblem, notConfigured } from './problem.js';
+import { type NumberBounds, wholeNumber } from './query-number.js';
 
+const TRANSITION_DAYS = { least: 1, most: MAX_TRANSITION_DAYS, usual: 7 } as const;
+const DAILY_DAYS = { least: 1, most: MAX_DAILY_DAYS, usual: 30 } as const;
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 1_000;
 const DEFAULT_DEADLINE_MS = 5_000;
@@ -26,20 +30,63 @@ export async function showStuck(
 ): Promise<Answer> {
   const limit = parseLimit(request.query.getAll('limit'));
   const overview = findFlow(deps.flows(), request);
+  const report = await inTime(deps, request, 'the stuck items', (signal) =>
+    deps.stuck(overview.flow, { limit, signal }),
+  );
+  return jsonAnswer(200, stuckJson(overview, report));
+}
+
+/** `GET /api/flows/:flow/transitions?days=7`: moves per pair and day; 503 while they are not counted. */
+export async function showTransitions(deps: DayDeps, request: FaceRequest): Promise<Answer> {
+  const told = await daysOf(deps, request, TRANSITION_DAYS);
+  return jsonAnswer(200, {
+    ...spanJson(told),
+    transitions: sumOfDays(told),
+    days: told.days.map(({ day, transitions }) => ({ day, transitions })),
+  });
+}
+
+/** `GET /api/flows/:flow/daily?days=30`: totals per day; 503 while they are not counted. */
+export async function showDaily(deps: DayDeps, request: FaceRequest): Promise<Answer> {
+  const told = await daysOf(deps, request, DAILY_DAYS);
+  return jsonAnswer(200, {
+    ...spanJson(told),
+    days: told.days.map(({ day, arrived, departed, moved }) => ({ day, arrived, departed, moved })),
+  });
+}
+
+type DayDeps = Pick<HttpDeps, 'flows' | 'flowDays' | 'logger' | 'stuckDeadlineMs'>;
+
+async function daysOf(deps: DayDeps, request: FaceRequest, bounds: NumberBounds): Promise<FlowDays> {
+  const days = wholeNumber(request.query, 'days', bounds);
+  const { flow } = findFlow(deps.flows(), request);
+  const told = await inTime(deps, request, 'the totals per day', async () => deps.flowDays?.(flow, days));
+  if (told !== undefined) return told;
+  throw notConfigured(
+    'the moves of this flow are not counted, or not yet',
+    'see the readiness endpoint; a flow in the mode snapshot needs `flowgauge install`',
+  );
+}
+
+async function inTime<T>(
+  deps: Pick<HttpDeps, 'logger' | 'stuckDeadlineMs'>,
+  request: FaceRequest,
+  what: string,
+  read: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const deadline = AbortSignal.timeout(deps.stuckDeadlineMs ?? DEFAULT_DEADLINE_MS);
   const signal = AbortSignal.any([request.signal, deadline]);
   try {
-    const report = await Promise.race([deps.stuck(overview.flow, { limit, signal }), rejectOn(signal)]);
-    return jsonAnswer(200, stuckJson(overview, report));
+    return await Promise.race([read(signal), rejectOn(signal)]);
   } catch (error) {
     if (!request.signal.aborted)
-      deps.logger.warn('stuck items could not be read', { flow: overview.flow, err: error });
+      deps.logger.warn(`${what} could not be read`, { flow: request.params.flow ?? '', err: error });
     throw new HttpProblem(
       {
         status: 503,
         title: 'Service Unavailable',
         code: 'STORE_UNAVAILABLE',
-        detail: 'the store did not answer, so the stuck items are not known',
+        detail: `the store did not answer, so ${what} are not known`,
         remedy: 'try again; if it stays, see the readiness endpoint and the log',
       },
       { 'retry-after': '5' },
@@ -109,6 +156,16 @@ function stuckJson(overview: FlowOverview, report: StuckReport): unknown {
     items: report.items.map(itemJson),
     total_stuck: report.totalStuck,
     as_of: report.asOf.toISOString(),
+  };
+}
+
+function spanJson({ flow, from, to, countedSince, lastGapAt }: FlowDays) {
+  return {
+    flow,
+    from,
+    to,
+    counted_since: countedSince.toISOString(),
+    last_gap_at: lastGapAt?.toISOString() ?? null,
   };
 }
 

@@ -1,6 +1,7 @@
 /** Owns the description of the JSON of flows. */
 import { CAPTURE_MODES, LIMIT_SEVERITIES } from '../flows/flow.js';
 import { VERDICTS } from '../flows/verdict.js';
+import { MAX_DAILY_DAYS, MAX_TRANSITION_DAYS } from '../operations/flow-days.js';
 import {
   COUNT,
   FLAG,
@@ -88,5 +89,54 @@ export const STUCK_SHOWN: Operation = {
     },
   ],
   answers: { 200: { description: 'The stuck items.', type: 'application/json', schema: STUCK } },
+  problems: [404, 503],
+};
+
+const DAY: JsonSchema = { type: 'string', format: 'date' };
+const PAIR = object({ from: TEXT, to: TEXT, count: COUNT });
+const SPAN = { flow: TEXT, from: DAY, to: DAY, counted_since: MOMENT, last_gap_at: orNull(MOMENT) };
+
+const days = (maximum: number, usual: number): Parameter => ({
+  name: 'days',
+  in: 'query',
+  description: 'How many days in UTC, today included; days before the counting began are left out.',
+  schema: { type: 'integer', minimum: 1, maximum, default: usual },
+  example: String(usual),
+});
+
+/** `GET /api/flows/:flow/transitions` */
+export const TRANSITIONS_SHOWN: Operation = {
+  id: 'showTransitions',
+  summary: 'How often items moved from each status to each other one, in all and per day.',
+  parameters: [FLOW_NAME, days(MAX_TRANSITION_DAYS, 7)],
+  answers: {
+    200: {
+      description: 'The moves.',
+      type: 'application/json',
+      schema: object({
+        ...SPAN,
+        transitions: listOf(PAIR),
+        days: listOf(object({ day: DAY, transitions: listOf(PAIR) })),
+      }),
+    },
+  },
+  problems: [404, 503],
+};
+
+/** `GET /api/flows/:flow/daily` */
+export const DAILY_SHOWN: Operation = {
+  id: 'showDaily',
+  summary: 'Items that came, went and moved, per day.',
+  parameters: [FLOW_NAME, days(MAX_DAILY_DAYS, 30)],
+  answers: {
+    200: {
+      description: 'The days.',
+      type: 'application/json',
+      schema: object({
+        ...SPAN,
+        days: listOf(object({ day: DAY, arrived: COUNT, departed: COUNT, moved: COUNT })),
+      }),
+    },
+  },
   problems: [404, 503],
 };

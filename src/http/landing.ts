@@ -1,6 +1,12 @@
-/** Owns the landing page: what runs here, how its flows are, and where to go; plain HTML for a phone without scripts. */
-
-import type { FlowOverview, Readiness, StatusOverview } from './deps.js';
+/** Owns the landing page: what runs here, whether it is well and why not, as plain HTML that needs nothing else. */
+import { openBreakers } from '../operations/health-breakers.js';
+import { type HealthFacts, jobsNotWell } from '../operations/health-facts.js';
+import { overviewOf } from '../operations/health-overview.js';
+import type { FlowOverview, Readiness } from './deps.js';
+import { alertsHtml } from './landing-alerts.js';
+import { flowsHtml } from './landing-flows.js';
+import { counted, escapeHtml, listHtml } from './landing-html.js';
+import { STYLE } from './landing-style.js';
 
 /** What the page shows. */
 export interface LandingFacts {
@@ -8,23 +14,15 @@ export interface LandingFacts {
   readonly telemetryPath: string;
   readonly flows: readonly FlowOverview[];
   readonly readiness: Readiness;
+  /** Undefined where only flows and readiness are known. */
+  readonly health: HealthFacts | undefined;
+  /** Alerts that have a runbook here. */
+  readonly runbooks: ReadonlySet<string>;
 }
-
-const STYLE = `
-:root{color-scheme:light dark}
-body{font:1rem/1.5 system-ui,sans-serif;margin:0 auto;max-width:60rem;padding:1rem}
-table{border-collapse:collapse;width:100%}
-th,td{border-bottom:1px solid #8886;padding:.4rem .6rem;text-align:left;vertical-align:top}
-.wide{overflow-x:auto}
-ul{margin:0;padding-left:1.2rem}
-nav a{display:inline-block;margin-right:1rem;padding:.5rem 0}
-.v-stalled,.v-starved,.not-ready{color:#c00;font-weight:bold}
-.v-backlogged{color:#a50;font-weight:bold}
-@media(prefers-color-scheme:dark){.v-stalled,.v-starved,.not-ready{color:#f77}.v-backlogged{color:#fb5}}
-`;
 
 /** The whole page. Links are relative, so that it also works behind a proxy that adds a path. */
 export function landingPage(facts: LandingFacts): string {
+  const { health } = facts;
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -34,45 +32,95 @@ export function landingPage(facts: LandingFacts): string {
 <style>${STYLE}</style>
 </head>
 <body>
-<h1>Flowgauge</h1>
-<p>Version ${escapeHtml(facts.version)}. ${readinessHtml(facts.readiness)}</p>
-<nav><a href="${escapeHtml(`.${facts.telemetryPath}`)}">Metrics</a><a href="./api/flows">Flows as JSON</a><a href="./-/healthy">Health</a><a href="./-/ready">Readiness</a></nav>
-<h2>Flows</h2>
-${flowsHtml(facts.flows)}
+<header><h1>Flowgauge</h1><p>Version ${escapeHtml(facts.version)}. ${readinessHtml(facts.readiness)}</p></header>
+<main>
+${health === undefined ? '' : healthHtml(health)}<section><h2>Flows</h2>
+${flowsHtml(facts.flows)}</section>
+${health === undefined ? '' : partsHtml(health, facts.runbooks)}</main>
+<nav><h2>Links</h2>
+<ul>${linksOf(facts).map(linkHtml).join('')}</ul></nav>
 </body>
 </html>
 `;
 }
 
-/** Text made safe for element content and for attribute values in double quotes. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
-}
-
 function readinessHtml({ ready, reasons }: Readiness): string {
   if (ready) return 'Ready.';
-  return `<span class="not-ready">Not ready</span>: ${reasons.map(escapeHtml).join('; ')}.`;
+  return `<strong class="bad">Not ready</strong>: ${reasons.map(escapeHtml).join('; ')}.`;
 }
 
-function flowsHtml(flows: readonly FlowOverview[]): string {
-  if (flows.length === 0) return '<p>No flow is configured.</p>';
-  return `<div class="wide"><table>
-<thead><tr><th scope="col">Flow</th><th scope="col">Verdict</th><th scope="col">Items</th><th scope="col">Capture lag</th></tr></thead>
-<tbody>
-${flows.map(rowHtml).join('\n')}
-</tbody>
-</table></div>`;
+/** The word, its reasons, and the score with its own. */
+function healthHtml(health: HealthFacts): string {
+  const { status, body } = overviewOf(health);
+  const reasons = body.reasons as readonly string[];
+  return `<section class="health ${status}"><h2>Health: <span class="word">${status}</span></h2>
+${reasons.length === 0 ? '' : listHtml(reasons.map(escapeHtml))}${scoreHtml(health)}
+<p><small>As of ${escapeHtml(String(body.timestamp))}.</small></p></section>
+`;
 }
 
-function rowHtml({ flow, table, mode, verdict, statuses, captureLagSeconds }: FlowOverview): string {
-  const path = `./api/flows/${encodeURIComponent(flow)}`;
-  const lag = captureLagSeconds === undefined ? 'not known yet' : `${captureLagSeconds.toFixed(1)} s`;
-  const word = verdict === undefined ? 'not judged yet' : `<span class="v-${verdict}">${verdict}</span>`;
-  const items = statuses.map((status) => `<li>${statusHtml(status)}</li>`).join('');
-  return `<tr><th scope="row"><a href="${escapeHtml(path)}">${escapeHtml(flow)}</a><br><small>${escapeHtml(table)}, ${mode}</small></th><td>${word}<br><small><a href="${escapeHtml(path)}/stuck">stuck items</a></small></td><td><ul>${items}</ul></td><td>${lag}</td></tr>`;
+function scoreHtml(health: HealthFacts): string {
+  const resources = health.resources();
+  if (resources === undefined) return '<p>The machine is not measured.</p>';
+  const { score, reasons = [] } = resources.health ?? {};
+  if (score === undefined) return '<p>The score is not known yet.</p>';
+  const why = reasons.map(({ text }) => escapeHtml(text));
+  return `<p>Score <strong>${Math.round(score)}</strong> of 100${why.length === 0 ? '.' : ':'}</p>${listHtml(why)}`;
 }
 
-function statusHtml({ status, items, stuckItems }: StatusOverview): string {
-  const stuck = stuckItems === undefined || stuckItems === 0 ? '' : `, ${stuckItems} stuck`;
-  return `${escapeHtml(status)}: ${items ?? 'not known yet'}${stuck}`;
+function partsHtml(health: HealthFacts, runbooks: ReadonlySet<string>): string {
+  return `<section><h2>Alerts</h2>
+${alertsHtml(health.firing(), runbooks)}</section>
+<section><h2>Circuit breakers</h2>
+${breakersHtml(health)}</section>
+<section><h2>Jobs</h2>
+${jobsHtml(health)}</section>
+`;
+}
+
+function breakersHtml(health: HealthFacts): string {
+  const breakers = health.breakers();
+  if (breakers.length === 0) return '<p>This process has none.</p>';
+  const open = openBreakers(breakers);
+  const lines = breakers.map(({ name, state, failureCount, retryAfterSeconds }) => {
+    const style =
+      state === 'open' || state === 'forced_open' ? 'bad' : state === 'half_open' ? 'late' : 'good';
+    const failures = failureCount === 0 ? '' : `, ${failureCount} failures in a row`;
+    const next = retryAfterSeconds === undefined ? '' : `, next trial in ${Math.ceil(retryAfterSeconds)} s`;
+    return `${escapeHtml(name)}: <strong class="${style}">${state.replace('_', ' ')}</strong>${failures}${next}`;
+  });
+  return `<p>${open.length} of ${breakers.length} open.</p>${listHtml(lines)}`;
+}
+
+function jobsHtml(health: HealthFacts): string {
+  const jobs = health.jobs();
+  const ill = jobsNotWell(jobs);
+  if (ill.length === 0) return `<p>${counted(jobs.length, 'job')}, all well.</p>`;
+  const lines = ill.map(
+    ({ name, state }) => `${escapeHtml(name)}: <strong class="bad">${state.replace('_', ' ')}</strong>`,
+  );
+  return `<p>${ill.length} of ${counted(jobs.length, 'job')} not well.</p>${listHtml(lines)}`;
+}
+
+function linksOf({ telemetryPath, health }: LandingFacts): readonly (readonly [string, string])[] {
+  const always = [
+    [telemetryPath, 'Metrics'],
+    ['/-/ready', 'Readiness'],
+    ['/api/flows', 'Flows'],
+    ['/runbooks', 'Runbooks'],
+    ['/openapi.json', 'All endpoints (OpenAPI)'],
+  ] as const;
+  if (health === undefined) return always;
+  return [
+    ...always,
+    ['/health/scheduler', 'Jobs'],
+    ['/health/performance', 'Performance'],
+    ['/api/metrics/circuit-breakers', 'Circuit breakers'],
+    ...(health.resources() === undefined ? [] : [['/health/resources', 'Resources'] as const]),
+    ...(health.firing().kind === 'known' ? [['/api/metrics/alerts', 'Alerts'] as const] : []),
+  ];
+}
+
+function linkHtml([path, words]: readonly [string, string]): string {
+  return `<li><a href="${escapeHtml(`.${path}`)}">${words}</a></li>`;
 }

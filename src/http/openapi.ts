@@ -19,7 +19,7 @@ const PROBLEM_WORDS: Readonly<Record<number, string>> = {
   415: 'The body is compressed or of another type.',
   421: 'The host name of the request is not one of this exporter.',
   429: 'Too many requests, or too many wrong passwords; `Retry-After` says when to come back.',
-  503: 'The store did not answer, or too much was asked at once.',
+  503: 'A part that the answer needs is not configured or did not answer, or too much was asked at once; `remedy` says what to do.',
 };
 
 /** The document of these routes. */
@@ -76,7 +76,10 @@ function operationOf({ role, operation, method }: Route): JsonSchema {
       ? {}
       : {
           'x-body-limit-bytes': body.limitBytes,
-          requestBody: { required: true, content: { 'application/json': { schema: body.schema } } },
+          requestBody: {
+            required: body.isOptional !== true,
+            content: { 'application/json': { schema: body.schema } },
+          },
         }),
     responses: Object.fromEntries([...good, ...problems]),
   };

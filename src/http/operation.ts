@@ -28,7 +28,12 @@ export interface Operation {
   /** One sentence. */
   readonly summary: string;
   readonly parameters?: readonly Parameter[];
-  readonly body?: { readonly schema: JsonSchema; readonly limitBytes: number };
+  readonly body?: {
+    readonly schema: JsonSchema;
+    readonly limitBytes: number;
+    /** Whether the call means something without a body. Default: it does not. */
+    readonly isOptional?: true;
+  };
   /** By status. */
   readonly answers: Readonly<Record<number, AnswerDoc>>;
   /** Statuses of errors that this route can have beside those of every route. */

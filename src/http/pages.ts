@@ -18,6 +18,8 @@ export function landingAnswer(deps: HttpDeps): Answer {
     telemetryPath: deps.telemetryPath,
     flows: deps.flows(),
     readiness: readiness(deps),
+    health: deps.health?.facts,
+    runbooks: new Set(deps.runbooks?.keys()),
   });
   return { status: 200, headers, body: page };
 }

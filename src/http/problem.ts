@@ -45,6 +45,17 @@ export function badField(field: string, value: string, remedy: string): HttpProb
   });
 }
 
+/** A 503 for a part that the configuration does not have; an empty answer would look like a quiet system. */
+export function notConfigured(detail: string, remedy: string): HttpProblem {
+  return new HttpProblem({
+    status: 503,
+    title: 'Service Unavailable',
+    code: 'NOT_CONFIGURED',
+    detail,
+    remedy,
+  });
+}
+
 /** The problem as an answer. */
 export function problemAnswer(problem: Problem, headers: Readonly<Record<string, string>> = {}): Answer {
   const answer = jsonAnswer(problem.status, { type: 'about:blank', ...problem });

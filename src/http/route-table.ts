@@ -1,13 +1,16 @@
 /** Owns the table of all routes: method, path, role, description and handler of each stand in one row. */
 import type { Role } from '../access/role.js';
-import { type AdminDeps, reloadConfig, resetBreakers } from './admin-api.js';
+import { reloadConfig, resetBreakers } from './admin-api.js';
 import { BREAKERS_RESET, CONFIG_RELOADED } from './admin-operations.js';
-import { type AlertDeps, listDead, listHistory, redriveDead, takeWebhook } from './alert-api.js';
+import { listDead, listHistory, redriveDead, takeWebhook } from './alert-api.js';
 import { DEAD_LISTED, DEAD_REDRIVEN, HISTORY_LISTED, WEBHOOK_TAKEN } from './alert-operations.js';
-import { type Answer, type FaceRequest, jsonAnswer, textAnswer } from './answer.js';
+import { type Answer, jsonAnswer, textAnswer } from './answer.js';
 import type { HttpDeps } from './deps.js';
 import { listFlows, showFlow, showStuck } from './flow-api.js';
 import { FLOW_SHOWN, FLOWS_LIST, STUCK_SHOWN } from './flow-operations.js';
+import { HEALTH_ROUTES, NUMBERS_ROUTES } from './health-routes.js';
+import { MAINTENANCE_ROUTES } from './maintenance-routes.js';
+import { DAY_ROUTES, MONITORING_ROUTES } from './monitoring-routes.js';
 import { openApiDocument } from './openapi.js';
 import type { Operation } from './operation.js';
 import {
@@ -20,7 +23,7 @@ import {
   SCRAPED,
 } from './page-operations.js';
 import { landingAnswer, readinessAnswer } from './pages.js';
-import { checkTelemetryPath, type Route, SCRAPE_PATH } from './route.js';
+import { type Part, type Route, rowOf, SCRAPE_PATH } from './route.js';
 import { listRunbooks, showRunbook } from './runbooks.js';
 
 const live = (): Answer => textAnswer(200, 'alive\n');
@@ -40,22 +43,24 @@ export const ROUTES: readonly Route[] = [
   get('/api/flows', 'read', FLOWS_LIST, (deps) => listFlows(deps)),
   get('/api/flows/:flow', 'read', FLOW_SHOWN, showFlow),
   get('/api/flows/:flow/stuck', 'read', STUCK_SHOWN, showStuck),
-  ofAlerts('POST', '/api/alerts/webhook', 'ingest', WEBHOOK_TAKEN, takeWebhook),
-  ofAlerts('GET', '/api/alerts/history', 'read', HISTORY_LISTED, listHistory),
-  ofAlerts('GET', '/api/notifications/dead', 'read', DEAD_LISTED, listDead),
-  ofAlerts('POST', '/api/notifications/dead/redrive', 'ingest', DEAD_REDRIVEN, redriveDead),
-  ofAdmin('/admin/circuit-breaker/reset', BREAKERS_RESET, resetBreakers),
-  ofAdmin('/-/reload', CONFIG_RELOADED, reloadConfig),
+  ...DAY_ROUTES,
+  ...HEALTH_ROUTES,
+  ...NUMBERS_ROUTES,
+  ...MONITORING_ROUTES,
+  rowOf('alerts', ['POST', '/api/alerts/webhook', 'ingest'], WEBHOOK_TAKEN, takeWebhook),
+  rowOf('alerts', ['GET', '/api/alerts/history', 'read'], HISTORY_LISTED, listHistory),
+  rowOf('alerts', ['GET', '/api/notifications/dead', 'read'], DEAD_LISTED, listDead),
+  rowOf('alerts', ['POST', '/api/notifications/dead/redrive', 'ingest'], DEAD_REDRIVEN, redriveDead),
+  ...MAINTENANCE_ROUTES,
+  rowOf('admin', ['POST', '/admin/circuit-breaker/reset', 'admin'], BREAKERS_RESET, resetBreakers),
+  rowOf('admin', ['POST', '/-/reload', 'admin'], CONFIG_RELOADED, reloadConfig),
 ];
 
-/** The routes of this process. A telemetry path of `/` takes the place of the landing page. Throws RouteError. */
-export function routeTable(deps: Pick<HttpDeps, 'telemetryPath' | 'alerts' | 'admin'>): readonly Route[] {
+/** The routes of this process; the configuration has refused a telemetry path that one of them has. */
+export function routeTable(deps: Pick<HttpDeps, 'telemetryPath' | Part>): readonly Route[] {
   const { telemetryPath } = deps;
-  const isScrape = ({ path }: Route) => path === SCRAPE_PATH;
   const rows = ROUTES.filter(({ needs }) => needs === undefined || deps[needs] !== undefined);
-  const others = rows.filter((row) => !isScrape(row) && !(row.path === '/' && telemetryPath === '/'));
-  checkTelemetryPath(telemetryPath, others);
-  return [...others, ...rows.filter(isScrape).map((row) => ({ ...row, path: telemetryPath }))];
+  return rows.map((row) => (row.path === SCRAPE_PATH ? { ...row, path: telemetryPath } : row));
 }
 
 function openApiOf(deps: HttpDeps): unknown {
@@ -64,38 +69,4 @@ function openApiOf(deps: HttpDeps): unknown {
 
 function get(path: string, role: Role, operation: Operation, handle: Route['handle']): Route {
   return { method: 'GET', path, role, operation, handle };
-}
-
-/** Without a way to people there is nothing to promise, so these paths do not exist. */
-function ofAlerts(
-  method: Route['method'],
-  path: string,
-  role: Role,
-  operation: Operation,
-  handle: (deps: AlertDeps, request: FaceRequest) => Promise<Answer>,
-): Route {
-  return {
-    method,
-    path,
-    role,
-    needs: 'alerts',
-    operation,
-    handle: ({ alerts }, request) => handle(alerts!, request),
-  };
-}
-
-/** Not there until the configuration enables them; never by GET, which any page can make a browser send. */
-function ofAdmin(
-  path: string,
-  operation: Operation,
-  handle: (deps: AdminDeps, request: FaceRequest) => Promise<Answer>,
-): Route {
-  return {
-    method: 'POST',
-    path,
-    role: 'admin',
-    needs: 'admin',
-    operation,
-    handle: ({ admin }, request) => handle(admin!, request),
-  };
 }

@@ -1,4 +1,4 @@
-/** Owns what a route is, and which path the scrape may have. */
+/** Owns what a route is, and the names of the paths that more than one place must know. */
 import type { Role } from '../access/role.js';
 import type { Answer, FaceRequest } from './answer.js';
 import type { HttpDeps } from './deps.js';
@@ -11,32 +11,33 @@ export interface Route {
   /** What the caller must be given. */
   readonly role: Role;
   /** Without this part of the exporter the path does not exist. */
-  readonly needs?: 'alerts' | 'admin';
+  readonly needs?: Part;
   readonly operation: Operation;
   handle(deps: HttpDeps, request: FaceRequest): Answer | Promise<Answer>;
 }
 
-/** `TELEMETRY_PATH_INVALID`: the configured path of the scrape cannot be served. */
-export class RouteError extends Error {
-  override readonly name = 'RouteError';
-  readonly code = 'TELEMETRY_PATH_INVALID';
+/** A part of the exporter that a process may be without. */
+export type Part = 'alerts' | 'admin' | 'health' | 'numbers' | 'monitoring' | 'flowDays';
+
+/** The row of a path that needs a part, which its handler is given. */
+export function rowOf<P extends Part>(
+  needs: P,
+  [method, path, role]: readonly [Route['method'], path: string, Role],
+  operation: Operation,
+  handle: (part: NonNullable<HttpDeps[P]>, request: FaceRequest) => Answer | Promise<Answer>,
+): Route {
+  return {
+    ...{ method, path, role, needs, operation },
+    // The table leaves out the rows whose part is not there.
+    handle: (deps, request) => handle(deps[needs]!, request),
+  };
 }
 
 /** Asked every few seconds by whoever runs the process. */
-export const HEALTH_PATHS: readonly string[] = ['/-/healthy', '/healthz', '/livez', '/-/ready', '/readyz'];
+export const HEALTH_PATHS: readonly string[] = [
+  ...['/-/healthy', '/healthz', '/livez', '/-/ready', '/readyz'],
+  '/health',
+];
 
 /** The scrape's row has this path in the table, and the configured one on the wire. */
 export const SCRAPE_PATH = '/metrics';
-
-/** Refuses a telemetry path that is not plain, or that another route has. Throws RouteError. */
-export function checkTelemetryPath(path: string, others: readonly Route[]): void {
-  const refuse = (rule: string): never => {
-    throw new RouteError(
-      `the telemetry path is ${JSON.stringify(path)}, but ${rule}: change --web.telemetry-path`,
-    );
-  };
-  // Anything else could be read as a pattern by the router, and then serve more than this one path.
-  if (!/^(\/|(\/[A-Za-z0-9._~-]+)+)$/.test(path)) refuse('must look like /metrics');
-  const isTaken = path.startsWith('/api/') || others.some((route) => route.path === path);
-  if (isTaken) refuse('this path is in use');
-}

@@ -2,7 +2,7 @@
 
 import type { Answer, FaceRequest } from './answer.js';
 import type { HttpDeps } from './deps.js';
-import { escapeHtml } from './landing.js';
+import { escapeHtml } from './landing-html.js';
 import { badField, HttpProblem } from './problem.js';
 
 const HTML = { 'content-type': 'text/html; charset=utf-8' };

@@ -29,6 +29,22 @@ export const selfMetrics = {
     labels: { version: 'version of the package', node: 'version of Node.js' },
     ...STABLE,
   },
+  startTime: {
+    name: 'flowgauge_start_time_seconds',
+    help: 'When the program started, in seconds since the epoch, to the microsecond: no two exporters share it.',
+    type: 'gauge',
+    unit: 'seconds',
+    labels: {},
+    ...STABLE,
+  },
+  recommendations: {
+    name: 'flowgauge_recommendations',
+    help: 'What should be done now, by what it is about; /admin/performance/recommendations has the words.',
+    type: 'gauge',
+    unit: undefined,
+    labels: { kind: '`resource`, `flow`, `breaker`, `probe`, `job` or `channel`' },
+    ...STABLE,
+  },
   collectorSuccess: {
     name: 'flowgauge_collector_success',
     help: 'Whether a collector answered, in this scrape or when it last measured; at 0 its metrics are left out.',

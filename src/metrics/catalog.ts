@@ -3,6 +3,7 @@ import { accessMetrics } from './catalog-access.js';
 import { flowMetrics } from './catalog-flows.js';
 import { httpMetrics } from './catalog-http.js';
 import { jobMetrics } from './catalog-jobs.js';
+import { maintenanceMetrics } from './catalog-maintenance.js';
 import { notificationMetrics } from './catalog-notifications.js';
 import { policyMetrics } from './catalog-policies.js';
 import { probeMetrics } from './catalog-probes.js';
@@ -18,6 +19,7 @@ export const catalog = defineCatalog({
   ...httpMetrics,
   ...policyMetrics,
   ...jobMetrics,
+  ...maintenanceMetrics,
   ...notificationMetrics,
   ...probeMetrics,
   ...resourceMetrics,

@@ -16,6 +16,8 @@ export interface ProbeFacts {
   readonly redisMemoryMaxBytes?: number | undefined;
   readonly redisKeyspaceHits?: number | undefined;
   readonly redisKeyspaceMisses?: number | undefined;
+  /** Whom a bot's token belongs to; no series. */
+  readonly telegramBot?: { readonly id: number; readonly username: string } | undefined;
 }
 
 /** What the series need of an outcome. */

@@ -124,7 +124,7 @@ async function moveCursor(
     update flowgauge.flow_state set
            mode = ${cause.mode}, version = version + 1, cursor_seen = ${cursor.seen}, cursor_upto = ${cursor.upto ?? null},
            cursor_id = ${cursor.id.toString()}::text::bigint, poll_at_us = ${cursor.pollAtUs ?? null}::float8::bigint,
-           baseline_at = now(), faults_seen = ${cause.faultsSeen}, updated_at = now(),
+           baseline_at = now(), counted_since = coalesce(counted_since, now()), faults_seen = ${cause.faultsSeen}, updated_at = now(),
            gaps = gaps + ${cause.gaps},
            last_gap_at = case when ${cause.gaps}::int > 0 then now() else last_gap_at end,
            last_gap_reason = coalesce(${cause.gapReason ?? null}::text, last_gap_reason)

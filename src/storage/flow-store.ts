@@ -6,6 +6,7 @@ import type { CaptureMode } from '../flows/flow.js';
 import { type FoldDelta, type Item, pairOf } from '../flows/tracker.js';
 import { arrayText } from './array-text.js';
 import type { Database } from './database.js';
+import { storeDays } from './flow-days.js';
 import { flowPopulation, flowState } from './schema.js';
 
 const READ_DEADLINE_MS = 10_000;
@@ -121,6 +122,7 @@ export async function storeDelta(
         where flow = ${flow}`,
     storeItems(tx, flow, delta),
     storeMoves(tx, flow, delta),
+    storeDays(tx, flow, delta.movesByDay),
     storeReasons(tx, flow, delta),
     storeDwell(tx, flow, delta, boundsSeconds),
     storePopulation(tx, flow, delta.population),

@@ -4,6 +4,8 @@ import { AUDIT_TABLES } from './audit-tables.js';
 import { CHAT_TABLES } from './chat-tables.js';
 import type { Database } from './database.js';
 import { errorCode } from './database-errors.js';
+import { DAY_TABLES } from './day-tables.js';
+import { MAINTENANCE_TABLES } from './maintenance-tables.js';
 import { NOTIFICATION_TABLES } from './notification-tables.js';
 
 /** One step. Never edited after a release; a correction is a further step. */
@@ -55,6 +57,8 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'alerts and notifications', statements: NOTIFICATION_TABLES },
   { name: 'actions in the chat', statements: CHAT_TABLES },
   { name: 'record of administration', statements: AUDIT_TABLES },
+  { name: 'totals per day', statements: DAY_TABLES },
+  { name: 'planned work', statements: MAINTENANCE_TABLES },
 ];
 
 /** The store belongs to a newer release, or the schema `flowgauge` is not ours. Nothing was changed. */

@@ -2,6 +2,7 @@
 import {
   bigint,
   boolean,
+  date,
   doublePrecision,
   index,
   numeric,
@@ -44,6 +45,8 @@ export const flowState = flowgauge.table('flow_state', {
   unknown: bigint(exact).notNull().default(0n),
   folded: bigint(exact).notNull().default(0n),
   updatedAt: timestamp('updated_at', moment).notNull().defaultNow(),
+  /** Since when moves are counted by day; a later baseline does not change it. Null until the first one. */
+  countedSince: timestamp('counted_since', moment),
 });
 
 /** Every living item: its status and since when. */
@@ -74,6 +77,19 @@ export const flowTotals = flowgauge.table(
     lastUs: bigint('last_us', exact).notNull(),
   },
   (t) => [primaryKey({ columns: [t.flow, t.fromStatus, t.toStatus] })],
+);
+
+/** How often each move happened on each day, in UTC. */
+export const flowDays = flowgauge.table(
+  'flow_days',
+  {
+    flow: text().notNull(),
+    day: date({ mode: 'string' }).notNull(),
+    fromStatus: text('from_status').notNull(),
+    toStatus: text('to_status').notNull(),
+    moves: bigint(exact).notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.flow, t.day, t.fromStatus, t.toStatus] })],
 );
 
 /** How often each declared reason was given for a move. */

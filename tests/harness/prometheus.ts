@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './ports.js';
-import { endProcess, pause, startProgram } from './processes.js';
+import { endProcess, pause, signalProcess, startProgram } from './processes.js';
 
 /** One sample of an instant query. */
 export interface Sample {
@@ -21,6 +21,9 @@ export interface PrometheusServer {
     holds: (samples: readonly Sample[]) => boolean,
     timeoutMs?: number,
   ): Promise<Sample[]>;
+  /** SIGSTOP: connections are taken, and nothing is answered. */
+  freeze(): void;
+  thaw(): void;
   stop(): Promise<void>;
 }
 
@@ -97,7 +100,14 @@ ${ownJob}`,
       }
       throw new Error(`${expression} not as expected within ${timeoutMs} ms; last: ${JSON.stringify(last)}`);
     },
+    freeze() {
+      signalProcess(child.pid!, 'SIGSTOP');
+    },
+    thaw() {
+      signalProcess(child.pid!, 'SIGCONT');
+    },
     async stop() {
+      signalProcess(child.pid!, 'SIGCONT');
       await endProcess(child, ['SIGTERM', 'SIGKILL'], 5_000);
       rmSync(directory, { recursive: true, force: true });
     },

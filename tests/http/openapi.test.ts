@@ -4,6 +4,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openApiDocument } from '../../src/http/openapi.js';
 import { ROUTES } from '../../src/http/route-table.js';
+import { maintenanceDeps } from '../maintenance/made-up-maintenance.js';
+import { healthDeps } from '../operations/made-up-facts.js';
+import { monitoringDeps } from '../operations/made-up-monitoring.js';
 import { startFace } from './face.js';
 
 interface Operation {
@@ -17,6 +20,9 @@ const document = openApiDocument(ROUTES, '1.2.3') as { paths: Paths; components:
 
 function face() {
   return startFace({
+    ...healthDeps(),
+    ...monitoringDeps(),
+    maintenance: maintenanceDeps(),
     runbooks: new Map([['FlowStalled', '# FlowStalled']]),
     alerts: {
       takeIn: async () => ({ stored: 1, repeats: 0 }),
@@ -33,7 +39,8 @@ function face() {
       requestId: () => undefined,
     },
     admin: {
-      perform: async (_call, work) => ({ kind: 'done', answer: work() }),
+      perform: async (_call, work) => ({ kind: 'done', answer: await work() }),
+      seen: async () => true,
       denied() {},
       resetBreakers: () => ['telegram'],
       reload: () => ({ kind: 'unchanged' }),
@@ -62,6 +69,9 @@ const BODIES: Readonly<Record<string, unknown>> = {
   '/api/notifications/dead/redrive': { ids: [1] },
   '/admin/circuit-breaker/reset': { reason: 'test' },
   '/-/reload': { reason: 'test' },
+  '/api/monitoring/maintenance/enable': { matchers: { flow: 'tokens' }, reason: 'test' },
+  '/api/monitoring/maintenance/disable': {},
+  '/api/monitoring/alerts/resolve': { reason: 'test' },
 };
 
 function targetOf(path: string, { parameters = [] }: Operation): string {

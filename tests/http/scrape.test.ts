@@ -70,28 +70,4 @@ describe('the scrape', () => {
     for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(logs).toEqual([]);
   });
-
-  test('can live at another path, / included, where it takes the place of the page', async () => {
-    const { get } = await startFace({ telemetryPath: '/' });
-    expect((await get('/')).text).toBe('up 1\n');
-    expect((await get('/metrics')).status).toBe(404);
-  });
-
-  test.each([
-    '',
-    'metrics',
-    '/a b',
-    '/m:x',
-    '/{a}',
-    '/*all',
-    '/a/',
-    '//a',
-    '/?x',
-    '/healthz',
-    '/api/flows',
-    '/api/flows/x',
-    '/é',
-  ])('cannot live at %j', async (telemetryPath) => {
-    await expect(startFace({ telemetryPath })).rejects.toMatchObject({ code: 'TELEMETRY_PATH_INVALID' });
-  });
 });

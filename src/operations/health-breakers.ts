@@ -1,0 +1,86 @@
+/** Owns one line per circuit breaker: its state, what it has counted, and when a call of it last failed. */
+import { watchedBreakers } from '../metrics/policies.js';
+import type { Metrics } from '../metrics/registry.js';
+import type { BreakerStateName } from '../resilience/breaker-state.js';
+import { type BreakerOutcome, breakerOutcomes } from '../resilience/events.js';
+
+/** One breaker. */
+export interface BreakerLine {
+  readonly name: string;
+  readonly state: BreakerStateName;
+  /** Failures in a row; 0 unless closed. */
+  readonly failureCount: number;
+  /** Successful trials; 0 unless half-open. */
+  readonly successCount: number;
+  /** To the length of the pause between two looks; undefined when none failed since the breaker was first seen. */
+  readonly lastFailureAt: Date | undefined;
+  /** Undefined unless open. */
+  readonly retryAfterSeconds: number | undefined;
+  /** Calls of this process by their end. */
+  readonly calls: Readonly<Record<BreakerOutcome, number>>;
+}
+
+/** Remembers when the counted failures of each breaker last rose. Looked at by a job; costs the calls nothing. */
+export class BreakerWatch {
+  readonly #seen = new Map<string, { failures: number; lastFailureMs: number | undefined }>();
+
+  constructor(private readonly metrics: Metrics) {}
+
+  /** Compares with the look before; `nowMs` is the wall clock in milliseconds. */
+  look(nowMs: number): void {
+    for (const { name } of watchedBreakers(this.metrics)) {
+      const failures = this.#calls(name, 'failure') + this.#calls(name, 'timeout');
+      const before = this.#seen.get(name);
+      // A breaker that failed before the first look failed since the process began, which is not long ago.
+      const lastFailureMs = failures > (before?.failures ?? 0) ? nowMs : before?.lastFailureMs;
+      this.#seen.set(name, { failures, lastFailureMs });
+    }
+  }
+
+  /** The breakers of this process, by name. */
+  lines(): readonly BreakerLine[] {
+    return watchedBreakers(this.metrics)
+      .map((breaker) => {
+        const { name, state, consecutiveFailures, trialSuccesses, retryAfterMs } = breaker.status();
+        const lastFailureMs = this.#seen.get(name)?.lastFailureMs;
+        const calls = breakerOutcomes.map((outcome) => [outcome, this.#calls(name, outcome)] as const);
+        return {
+          name,
+          state,
+          failureCount: consecutiveFailures,
+          successCount: trialSuccesses,
+          lastFailureAt: lastFailureMs === undefined ? undefined : new Date(lastFailureMs),
+          retryAfterSeconds: retryAfterMs === undefined ? undefined : retryAfterMs / 1000,
+          calls: Object.fromEntries(calls) as BreakerLine['calls'],
+        };
+      })
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  #calls(breaker: string, outcome: BreakerOutcome): number {
+    return this.metrics.breakerCalls.value({ breaker, outcome }) ?? 0;
+  }
+}
+
+/** The breakers that turn calls away now. */
+export function openBreakers(breakers: readonly BreakerLine[]): readonly BreakerLine[] {
+  return breakers.filter(({ state }) => state === 'open' || state === 'forced_open');
+}
+
+/** The breakers as the API shows them, by name; the moment is in seconds since the epoch. */
+export function breakersJson(breakers: readonly BreakerLine[]): Readonly<Record<string, unknown>> {
+  const bodies = breakers.map((breaker) => [
+    breaker.name,
+    {
+      name: breaker.name,
+      state: breaker.state,
+      failure_count: breaker.failureCount,
+      success_count: breaker.successCount,
+      last_failure_time: breaker.lastFailureAt === undefined ? null : breaker.lastFailureAt.getTime() / 1000,
+      retry_after_seconds:
+        breaker.retryAfterSeconds === undefined ? null : Math.ceil(breaker.retryAfterSeconds),
+      calls: breaker.calls,
+    },
+  ]);
+  return Object.fromEntries(bodies);
+}
