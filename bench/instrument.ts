@@ -77,10 +77,12 @@ function application(use: (app: Express) => void): Express {
   return app;
 }
 
+/** One connection for all requests, as a client that keeps it: a new one for each would cost more than all the rest. */
+const connection = new Socket();
+
 /** What Node's server does with a request, as far as a middleware can see. */
 function inject(app: Express, url: string): Promise<void> {
-  const socket = new Socket();
-  const request = new IncomingMessage(socket);
+  const request = new IncomingMessage(connection);
   request.method = 'GET';
   request.url = url;
   request.httpVersionMajor = 1;
