@@ -54,6 +54,7 @@ export async function listHistory(deps: AlertDeps, request: FaceRequest): Promis
   const status = query.get('status') ?? undefined;
   if (status !== undefined && status !== 'firing' && status !== 'resolved')
     throw badField('status', status, 'firing or resolved');
+  refuseNul(query.get('alertname'), 'alertname');
   const asked: HistoryQuery = {
     alertname: query.get('alertname') ?? undefined,
     status,
@@ -96,12 +97,18 @@ function redriveQuery(body: string): RedriveQuery {
   const legalIds = ids === undefined || (Array.isArray(ids) && ids.length <= MAX_LIMIT && ids.every(isId));
   if (!legalIds) throw badField('ids', JSON.stringify(ids), `up to ${MAX_LIMIT} whole numbers`);
   if (reason !== undefined && typeof reason !== 'string') throw badField('reason', String(reason), 'a text');
+  refuseNul(reason, 'reason');
   const sinceMs = momentOf(textOrNull(since, 'since'), 'since');
   const untilMs = momentOf(textOrNull(until, 'until'), 'until');
   // Everything at once must be meant: an empty object would be a slip.
   if (ids === undefined && reason === undefined && sinceMs === undefined && untilMs === undefined)
     throw badField('(body)', body, 'at least one of ids, reason, since, until');
   return { ids: (ids as readonly number[] | undefined)?.map(String), reason, sinceMs, untilMs };
+}
+
+/** PostgreSQL has no such text, and its refusal would look like a store that does not answer. */
+function refuseNul(text: string | null | undefined, field: string): void {
+  if (text?.includes('\0') === true) throw badField(field, text, 'a text without the character NUL');
 }
 
 function isId(value: unknown): boolean {

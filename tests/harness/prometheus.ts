@@ -35,6 +35,8 @@ export async function startPrometheus(options: {
   readonly target: string;
   readonly scrapeIntervalMs?: number;
   readonly rules?: string;
+  /** Bearer token of the scrape. */
+  readonly token?: string;
 }): Promise<PrometheusServer> {
   const directory = mkdtempSync(join(tmpdir(), 'flowgauge-prometheus-'));
   chmodSync(directory, 0o755);
@@ -53,7 +55,7 @@ rule_files: ["${options.rules}"]
     `global: { scrape_interval: ${interval}, scrape_timeout: ${interval}, evaluation_interval: ${interval} }
 scrape_configs:
   - job_name: flowgauge
-    static_configs: [{ targets: ["${options.target}"] }]
+${options.token === undefined ? '' : `    authorization: { credentials: "${options.token}" }\n`}    static_configs: [{ targets: ["${options.target}"] }]
 ${ownJob}`,
   );
   const child = startProgram({

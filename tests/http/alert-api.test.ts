@@ -131,6 +131,11 @@ describe('history and dead letters', () => {
     const redrive = (body: string, headers = JSON_TYPE) =>
       face.get('/api/notifications/dead/redrive', { method: 'POST', headers, body });
     expect(JSON.parse((await redrive('{"ids":[7],"reason":"expired"}')).text)).toEqual({ redriven: 1 });
+    // PostgreSQL keeps no NUL: asked for it, it refuses, which is not that it does not answer.
+    const nul = await redrive('{"reason":"a\\u0000"}');
+    expect([nul.status, JSON.parse(nul.text).field]).toEqual([400, 'reason']);
+    const named = await face.get('/api/alerts/history?alertname=%00');
+    expect([named.status, JSON.parse(named.text).field]).toEqual([400, 'alertname']);
     expect(calls).toEqual([{ ids: ['7'], reason: 'expired', sinceMs: undefined, untilMs: undefined }]);
     for (const bad of ['{}', '[]', '{"ids":["7"]}', '{"ids":[0]}', '{"since":"x"}', 'no'])
       expect([bad, (await redrive(bad)).status]).toEqual([bad, 400]);
