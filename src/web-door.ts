@@ -66,6 +66,7 @@ export function openDoor(options: WebDoorOptions): WebDoor {
     for (const { hash } of file.users) log.protect(hash.reveal());
     for (const { token } of file.tokens) log.protect(token.reveal());
     inForce = { file, digest: digestOf(file), access: guard(file) };
+    if (file.users.length > 0) passwords.begin();
     metrics.configReloadSuccessTime.set({}, options.wallMs() / 1000);
     if (file.tls !== undefined) metrics.tlsExpiry.set({}, file.tls.expiresAtMs / 1000);
   }

@@ -6,6 +6,8 @@ import { Worker } from 'node:worker_threads';
 export interface PasswordCheck {
   /** Whether the password has this hash; undefined when too many wait already, or the thread failed. */
   isRight(password: string, hash: string): Promise<boolean | undefined>;
+  /** Starts the thread: done by the first password instead, that would hold up every other request for its while. */
+  begin(): void;
   /** Ends the thread. */
   close(): Promise<void>;
 }
@@ -27,7 +29,7 @@ interface Waiting {
   readonly done: (answer: boolean | undefined) => void;
 }
 
-/** A thread that starts with the first question and answers one after another. */
+/** A thread that answers one after another; it starts with the first question at the latest. */
 export function passwordCheck(): PasswordCheck {
   const waiting: Waiting[] = [];
   let worker: Worker | undefined;
@@ -61,6 +63,9 @@ export function passwordCheck(): PasswordCheck {
         worker ??= start();
         if (waiting.length === 1) askFirst();
       });
+    },
+    begin() {
+      worker ??= start();
     },
     async close() {
       await worker?.terminate();
