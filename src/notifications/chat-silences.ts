@@ -216,7 +216,7 @@ async function read(
            (extract(epoch from until) * 1000)::float8 as until_ms, silence_id,
            (extract(epoch from absent_since) * 1000)::float8 as absent_ms,
            (extract(epoch from clock_timestamp()) * 1000)::float8 as now_ms
-      from flowgauge.chat_silences where ${which} order by id limit 500`;
+      from flowgauge.chat_silences s where ${which} order by s.id limit 500`;
   return rows.map((row) => ({
     id: row.id,
     tag: row.tag,

@@ -101,9 +101,10 @@ async function pick(
     select id::text, kind, thread::text, group_key, rank, attempts,
            expires_at <= clock_timestamp() as expired, parts, parts_done, body, request_id,
            (extract(epoch from clock_timestamp() - queued_at) * 1000)::float8 as age_ms
-      from flowgauge.notification_messages
+      from flowgauge.notification_messages m
      where channel = ${channel} and chat = ${chat} and state = 'queued' and due_at <= clock_timestamp()
-     order by (parts_done > 0) desc, rank, id limit ${DIGEST_GROUPS}::int for update`;
+     -- m.id, because a bare id is the text that is selected, and as texts 1000 comes before 999.
+     order by (parts_done > 0) desc, rank, m.id limit ${DIGEST_GROUPS}::int for update`;
   const [first] = rows;
   if (first === undefined || first.kind !== 'group' || first.parts !== null || first.expired)
     return rows.slice(0, 1);

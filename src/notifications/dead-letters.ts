@@ -59,14 +59,14 @@ export interface RedriveQuery {
 export async function redrive(db: Database, query: RedriveQuery, ttlMs: number): Promise<number> {
   return db.transaction('redrive dead letters', DEADLINE_MS, {}, async (sql) => {
     const rows = await sql<{ id: string }[]>`
-      select id::text from flowgauge.notification_messages
+      select m.id::text from flowgauge.notification_messages m
        where state = 'dead'
          and (${query.ids === undefined ? null : arrayText(query.ids)}::text is null
               or id = any(${query.ids === undefined ? null : arrayText(query.ids)}::text::bigint[]))
          and (${query.reason ?? null}::text is null or reason = ${query.reason ?? null}::text)
          and finished_at >= to_timestamp(coalesce(${query.sinceMs ?? null}::float8, 0) / 1000.0)
          and finished_at <= coalesce(to_timestamp(${query.untilMs ?? null}::float8 / 1000.0), 'infinity')
-       order by id for update skip locked`;
+       order by m.id for update skip locked`;
     for (const { id } of rows) await revive(sql, id, ttlMs);
     return rows.length;
   });

@@ -5,8 +5,8 @@ import { arrayText } from '../storage/array-text.js';
 /** Puts back what a predecessor left in sending; true when there was something. */
 export async function requeueLeft(sql: postgres.Sql, channel: string, chat: string): Promise<boolean> {
   const left = await sql<{ id: string }[]>`
-    select id::text from flowgauge.notification_messages
-     where channel = ${channel} and chat = ${chat} and state = 'sending' order by id for update`;
+    select m.id::text from flowgauge.notification_messages m
+     where channel = ${channel} and chat = ${chat} and state = 'sending' order by m.id for update`;
   if (left.length === 0) return false;
   await requeue(
     sql,
