@@ -148,6 +148,7 @@ test.each([
 test('commands are answered: alerts, status, stuck items, maintenance', async () => {
   const it = await chatRelay();
   await it.alertmanager.post(LABELS);
+  await it.alertmanager.post({ alertname: 'Watchdog', severity: 'info' });
   for (const text of [
     '/alerts',
     '/status@flowgauge_test_bot',
