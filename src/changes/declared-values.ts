@@ -33,7 +33,9 @@ export function statusesOf(
   }
   if (watched.statuses === undefined && allowed === undefined) {
     const seen = `neither an enum nor a CHECK constraint lists the values of ${status.name}`;
-    refuse('statuses', seen, 'List them in the order of the life cycle: statuses: [new, active, done]');
+    const named = [...new Set([...(watched.moves ?? [])].flatMap((move) => move.split('>')))];
+    const example = named.filter((name) => name !== NONE).join(', ') || 'new, active, done';
+    refuse('statuses', seen, `List them in the order of the life cycle: statuses: [${example}]`);
     return undefined;
   }
   for (const declared of watched.statuses ?? []) {

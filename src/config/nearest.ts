@@ -21,14 +21,20 @@ export function editDistance(left: string, right: string): number {
   return last[b.length]!;
 }
 
-/** The known name with the smallest distance, the earlier one on a tie; undefined only when nothing is known. */
+/**
+ * The known name with the smallest distance, the earlier one on a tie; one that holds the whole name is nearer than any
+ * that does not (`mint` is a part of `mint_address`). Undefined only when nothing is known.
+ */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   // A pasted file as a key would cost its length times every known name.
   const shortName = name.slice(0, 80);
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of known) {
-    const distance = editDistance(shortName, candidate);
+    const isPart = shortName.length >= 3 && candidate.toLowerCase().includes(shortName.toLowerCase());
+    const distance = isPart
+      ? (candidate.length - shortName.length) / 1_000
+      : editDistance(shortName, candidate);
     if (distance >= bestDistance) continue;
     best = candidate;
     bestDistance = distance;

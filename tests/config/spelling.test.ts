@@ -156,6 +156,7 @@ describe('the guess for a mistyped name', () => {
 
   it('takes the nearest, names all when they are few, and is quick on a pasted text', () => {
     expect(nearest('colum', ['values', 'column'])).toBe('column');
+    expect(nearest('mint', ['status', 'mint_address'])).toBe('mint_address');
     expect(nearest('x'.repeat(1_000_000), ['values', 'column'])).toBe('values');
     expect(nearest('x', [])).toBeUndefined();
     expect(didYouMean('urk', ['url', 'url_file'])).toBe(
