@@ -2,40 +2,51 @@
 
 import type { AlertBatch } from './alerts/alert.js';
 import { severities } from './alerts/alert.js';
-import type { ActiveAlert } from './alerts/alertmanager.js';
-import { isMatched, matchersText } from './alerts/silence.js';
+import type { ActiveAlert, Alertmanager } from './alerts/alertmanager.js';
+import { matchersText } from './alerts/silence.js';
 import type { NotificationsConfig } from './config/notifications.js';
 import type { EndReason } from './maintenance/plan.js';
 import type { Wish } from './maintenance/wish.js';
+import { endedLately } from './maintenance/wish-store.js';
 import { routingOf } from './notification-ways.js';
 import { alertsAnswer } from './notifications/chat-answers.js';
-import { firingBatches } from './notifications/firing-groups.js';
 import { momentText } from './notifications/message-text.js';
+import { openMutedEnds } from './notifications/muted-ends.js';
 import { type Target, targetsOf } from './notifications/target.js';
 import { queueNotice } from './notifications/watchdog.js';
 import type { Database } from './storage/database.js';
 
 /** Receiver whose route hears of planned work; without one the fallback does. */
 const RECEIVER = 'maintenance';
+/** How long after its end a wish's alerts are watched, beyond the time of an absence: another replica may have to begin anew. */
+const WATCHED_AFTER_MS = 600_000;
 
 /** Tells people. Every method rejects with the store's errors. */
 export interface MaintenanceNotices {
   begun(wish: Wish): Promise<void>;
   over(wish: Wish, reason: EndReason, alerts: readonly ActiveAlert[]): Promise<void>;
+  /** One look at the alerts of wishes that ended lately: those that stay away are over, and told as such. */
+  follow(signal: AbortSignal): Promise<void>;
 }
 
 /** What the notices need. */
 export interface NoticeOptions {
   readonly config: NotificationsConfig;
   readonly store: Database;
-  /** Takes in that a group is over: the end of an alert that was muted is told by nobody else. */
+  readonly alertmanager: Alertmanager;
+  /** How long an alert must be away before it counts as over, milliseconds. */
+  readonly absentForMs: number;
+  /** Takes in that alerts are over: the end of an alert that was muted is told by nobody else. */
   readonly takeIn: (batch: AlertBatch) => Promise<unknown>;
   /** Wall clock in milliseconds. */
   readonly wallMs: () => number;
+  /** Monotonic clock in milliseconds. */
+  readonly nowMs: () => number;
 }
 
 /** The notices by the ways that are configured. */
-export function maintenanceNotices({ config, store, takeIn, wallMs }: NoticeOptions): MaintenanceNotices {
+export function maintenanceNotices(options: NoticeOptions): MaintenanceNotices {
+  const { config, store, absentForMs, wallMs } = options;
   const { targets } = targetsOf(routingOf(config), RECEIVER);
   const { ttlMs } = config;
 
@@ -44,13 +55,7 @@ export function maintenanceNotices({ config, store, takeIn, wallMs }: NoticeOpti
     for (const target of to) await queueNotice(store, target, { key, title, body, rank, ttlMs });
   }
 
-  async function tellEnded(wish: Wish, alerts: readonly ActiveAlert[]): Promise<void> {
-    const active = new Set(alerts.map(({ fingerprint }) => fingerprint));
-    for (const batch of await firingBatches(store, wallMs())) {
-      const isOurs = batch.alerts.every(({ labels }) => isMatched(labels, wish.matchers));
-      if (isOurs && !batch.alerts.some(({ fingerprint }) => active.has(fingerprint))) await takeIn(batch);
-    }
-  }
+  const ends = openMutedEnds(options);
 
   return {
     async begun(wish) {
@@ -60,7 +65,6 @@ export function maintenanceNotices({ config, store, takeIn, wallMs }: NoticeOpti
       await tell(targets, `begin of ${wish.tag}`, title, aboutText(wish), false);
     },
     async over(wish, reason, alerts) {
-      await tellEnded(wish, alerts);
       const isFiring = alerts.length > 0;
       if (wish.kind === 'resolve' && (reason === 'cleared' || !isFiring)) return;
       const { title, body } = alertsAnswer(alerts, wallMs());
@@ -73,6 +77,13 @@ export function maintenanceNotices({ config, store, takeIn, wallMs }: NoticeOpti
         isFiring ? `${what}: ${title}` : `${what}: nothing fires`,
         text,
         isFiring,
+      );
+    },
+    async follow(signal) {
+      const ended = await endedLately(store, absentForMs + WATCHED_AFTER_MS);
+      await ends.look(
+        ended.map(({ matchers }) => matchers),
+        signal,
       );
     },
   };

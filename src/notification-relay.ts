@@ -182,6 +182,7 @@ export function openRelay(options: RelayOptions): Relay {
 
   const http: AlertDeps = {
     async takeIn(batch, requestId) {
+      const arrivedMs = performance.now();
       const { targets, known } = targetsOf(routing, batch.receiver);
       if (!known)
         log.warn('a receiver is not in notifications.routes; its alerts go to the fallback', {
@@ -189,7 +190,7 @@ export function openRelay(options: RelayOptions): Relay {
           fallback: config.fallback,
         });
       const { alertname: watchdog } = config.watchdog;
-      const taken = { targets, ttlMs: config.ttlMs, watchdog, requestId };
+      const taken = { targets, ttlMs: config.ttlMs, watchdog, requestId, arrivedMs };
       const done = await intake.execute(() => takeIn(store, batch, taken));
       failpoint('webhook_stored');
       for (const name of new Set(targets.map(({ channel }) => channel))) lanes.get(name)?.wake();

@@ -153,6 +153,10 @@ describe('check, install and uninstall', PATIENT, () => {
     expect(refused.text).toMatch(
       /may not install the journal in \S+: permission denied .* Run flowgauge install --reader=ROLE --apply with the URL of the table's owner/,
     );
+    // Nothing else would say so before the exporter waits for its tables in vain.
+    const checked = await run('check', `--config.file=${configOf(asRole.href, ORDERS)}`);
+    expect(checked.code, checked.text).toBe(1);
+    expect(checked.text).toContain('store: The store’s user may not create our tables.');
     await database.sql.unsafe(`drop owned by ${role}; drop role ${role}`);
   });
 });

@@ -30,6 +30,11 @@ export interface AlertBatch {
   /** Alerts of the group that Alertmanager left out of `alerts`. */
   readonly truncatedAlerts: number;
   readonly alerts: readonly Alert[];
+  /** Set on a word of our own: it says of its alerts that they are over, and nothing of the others of the group. */
+  readonly own?: {
+    /** Who called them resolved; undefined when nobody did. */
+    readonly resolvedBy: string | undefined;
+  };
 }
 
 /** The name of an alert, and what stands in its place when it has none. */

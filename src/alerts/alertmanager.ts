@@ -8,8 +8,10 @@ export class AlertmanagerError extends Error {
   constructor(
     what: string,
     detail: string,
-    /** HTTP status; undefined without an answer. */
+    /** HTTP status of a refusal; undefined without one. */
     readonly status?: number,
+    /** `away`: it cannot be reached or keeps silent, and whoever asks it something else now waits in vain. */
+    readonly reach: 'answers' | 'away' = 'answers',
   ) {
     super(`Alertmanager: ${what} failed (${detail}). Look whether it runs, and at alertmanager.url.`);
   }
@@ -48,6 +50,8 @@ export interface Alertmanager {
   alerts(matchers: readonly Matcher[], signal?: AbortSignal): Promise<readonly ActiveAlert[]>;
   /** Active alerts by group and receiver, muted ones too. */
   groups(signal?: AbortSignal): Promise<readonly AlertGroup[]>;
+  /** Every silence that has these conditions, expired ones too. */
+  silences(matchers: readonly Matcher[], signal?: AbortSignal): Promise<readonly Silence[]>;
   /** The silence with this tag, the one that holds before one that has expired; undefined when there is none. */
   findSilence(tag: string, matchers: readonly Matcher[], signal?: AbortSignal): Promise<Silence | undefined>;
   /** Every silence with this tag: those that hold, the oldest first, then those that have expired. */
@@ -63,6 +67,24 @@ export interface Alertmanager {
 
 const DEADLINE_MS = 5_000;
 const LONGEST_ANSWER_BYTES = 8_388_608;
+/** Failures of a connection that was never made. */
+const UNREACHED: ReadonlySet<string> = new Set([
+  ...['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT'],
+  ...['ENOTFOUND', 'EAI_AGAIN'],
+]);
+
+/** The condition by which the silence of a wish is looked for: one that it has, as there may be thousands of others. */
+export function firstOf(matchers: readonly Matcher[]): readonly Matcher[] {
+  return matchers.slice(0, 1);
+}
+
+/** Those with this tag: those that hold, the oldest first, then those that have expired. */
+export function silencesOfTag(tag: string, all: readonly Silence[]): readonly Silence[] {
+  const rank = ({ state }: Silence) => (state === 'expired' ? 1 : 0);
+  return all
+    .filter(({ comment }) => carriesTag(comment, tag))
+    .sort((a, b) => rank(a) - rank(b) || a.startsAtMs - b.startsAtMs || (a.id < b.id ? -1 : 1));
+}
 
 /** The Alertmanager at an address such as `http://127.0.0.1:9093`, with its path prefix where it has one. */
 export function alertmanagerAt(url: string, deadlineMs = DEADLINE_MS): Alertmanager {
@@ -83,8 +105,10 @@ export function alertmanagerAt(url: string, deadlineMs = DEADLINE_MS): Alertmana
       return text === '' ? undefined : JSON.parse(text);
     } catch (error) {
       if (error instanceof AlertmanagerError) throw error;
-      if (deadline.aborted) throw new AlertmanagerError(what, `no answer within ${deadlineMs} ms`);
-      throw new AlertmanagerError(what, kindOf(error));
+      if (deadline.aborted)
+        throw new AlertmanagerError(what, `no answer within ${deadlineMs} ms`, undefined, 'away');
+      const kind = kindOf(error);
+      throw new AlertmanagerError(what, kind, undefined, UNREACHED.has(kind) ? 'away' : 'answers');
     }
   }
 
@@ -97,19 +121,15 @@ export function alertmanagerAt(url: string, deadlineMs = DEADLINE_MS): Alertmana
       const query = '?active=true&silenced=true&inhibited=true';
       return listOf(await ask('reading groups of alerts', `/alerts/groups${query}`, {}, signal)).map(groupOf);
     },
+    async silences(matchers, signal) {
+      const query = filterOf(matchers).slice(1);
+      return listOf(await ask('reading silences', `/silences?${query}`, {}, signal)).map(silenceOf);
+    },
     async findSilence(tag, matchers, signal) {
       return (await self.findSilences(tag, matchers, signal))[0];
     },
     async findSilences(tag, matchers, signal) {
-      // By a condition that it has: there may be thousands of others.
-      const all = listOf(
-        await ask('reading silences', `/silences?${filterOf(matchers.slice(0, 1)).slice(1)}`, {}, signal),
-      );
-      const rank = ({ state }: Silence) => (state === 'expired' ? 1 : 0);
-      return all
-        .map(silenceOf)
-        .filter(({ comment }) => carriesTag(comment, tag))
-        .sort((a, b) => rank(a) - rank(b) || a.startsAtMs - b.startsAtMs || (a.id < b.id ? -1 : 1));
+      return silencesOfTag(tag, await self.silences(firstOf(matchers), signal));
     },
     async ensureSilence(wish, signal) {
       const { tag, matchers, startsAtMs, endsAtMs, createdBy, why } = wish;

@@ -3,6 +3,7 @@ import { inspectTable } from '../changes/inspect.js';
 import { installationStatus } from '../changes/install.js';
 import type { ValidConfig } from '../config/valid-config.js';
 import type { Database } from '../storage/database.js';
+import { tryMigration } from '../storage/migrations.js';
 import type { Print } from './install.js';
 
 const CHECK_DEADLINE_MS = 15_000;
@@ -14,7 +15,8 @@ export async function runCheck(
   print: Print,
 ): Promise<boolean> {
   print(`configuration: good, ${config.flows.length} flow(s)`);
-  const storeWorks = await answers(databases.store, 'store', print);
+  const storeWorks =
+    (await answers(databases.store, 'store', print)) && (await takesTables(databases.store, print));
   const sourceWorks = await answers(databases.source, 'source', print);
   if (!sourceWorks) return false;
   let good = storeWorks;
@@ -40,6 +42,17 @@ async function answers(database: Database, name: string, print: Print): Promise<
     return true;
   } catch (error) {
     print(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    return false;
+  }
+}
+
+/** Without its tables the exporter never becomes ready, and only its log says why. */
+async function takesTables(store: Database, print: Print): Promise<boolean> {
+  try {
+    await tryMigration(store, CHECK_DEADLINE_MS);
+    return true;
+  } catch (error) {
+    print(`store: ${error instanceof Error ? error.message : String(error)}`);
     return false;
   }
 }

@@ -4,7 +4,7 @@ import type { ActionEnd } from './chat-journal.js';
 import { durationText } from './message-text.js';
 import type { Target } from './target.js';
 
-/** What is said when a silence is stored and not made yet. */
+/** What is said when a silence is to be made or ended, and Alertmanager does not know yet. */
 export const FOLLOWS = 'Alertmanager does not answer: it follows when it does.';
 
 /** Who looks after planned work. Rejects with the store's errors. */
@@ -18,8 +18,8 @@ export interface ChatMaintenance {
     readonly owner: string;
     readonly chat: Target;
   }): Promise<'done' | 'pending'>;
-  /** Ends all of it; answers how many silences that were. */
-  off(by: string): Promise<number>;
+  /** Ends all of it; answers how many silences were on. `pending`: Alertmanager may have one still, an earlier one too. */
+  off(by: string): Promise<{ readonly ended: number; readonly outcome: 'done' | 'pending' }>;
 }
 
 /** Does what `/maintenance 2h flow="tokens"` asks for; undefined where nobody looks after planned work. */
@@ -47,11 +47,14 @@ export async function wantMaintenance(
 
 /** Does what `/maintenance off` asks for. */
 export async function endMaintenance(work: ChatMaintenance | undefined, by: string): Promise<ActionEnd> {
-  const ended = (await work?.off(by)) ?? 0;
-  if (ended === 0) return unchanged('No maintenance is on', 'Nothing was changed.');
-  const title = '🔔 Maintenance is off';
-  const body = ended === 1 ? '1 silence ends.' : `${ended} silences end.`;
-  return { outcome: 'done', detail: title, answer: { title, body } };
+  const { ended, outcome } = (await work?.off(by)) ?? { ended: 0, outcome: 'done' };
+  if (ended === 0 && outcome === 'done') return unchanged('No maintenance is on', 'Nothing was changed.');
+  const title = outcome === 'done' ? '🔔 Maintenance is off' : '🔕 Maintenance is ending';
+  const parts = [
+    ...(ended === 0 ? [] : [ended === 1 ? '1 silence ends.' : `${ended} silences end.`]),
+    ...(outcome === 'done' ? [] : [FOLLOWS]),
+  ];
+  return { outcome, detail: title, answer: { title, body: parts.join(' ') } };
 }
 
 function unchanged(title: string, body: string): ActionEnd {

@@ -2,7 +2,7 @@
 
 import type { AlertBatch } from '../alerts/alert.js';
 import { severities, severityOf } from '../alerts/alert.js';
-import type { Alertmanager } from '../alerts/alertmanager.js';
+import { type Alertmanager, AlertmanagerError } from '../alerts/alertmanager.js';
 import { isMatched, matchersText, type Silence } from '../alerts/silence.js';
 import type { Database } from '../storage/database.js';
 import {
@@ -40,13 +40,16 @@ export function judgeSilence(
   absentForMs: number,
 ): Upkeep {
   const { nowMs, untilMs, silenceId, absentSinceMs, kind } = silence;
-  const page = firing > 0 ? 'page' : 'quiet';
-  if (nowMs >= untilMs) return { kind: 'end', reason: 'time', page };
-  if (silenceId !== undefined && found?.state === 'expired') return { kind: 'end', reason: 'by hand', page };
-  if (silenceId === undefined || found === undefined) return { kind: 'make' };
+  const isTimeUp = nowMs >= untilMs;
+  const isOver = isTimeUp || (silenceId !== undefined && found?.state === 'expired');
+  const reason = isTimeUp ? 'time' : 'by hand';
+  if (isOver && firing > 0) return { kind: 'end', reason, page: 'page' };
+  if (!isOver && (silenceId === undefined || found === undefined)) return { kind: 'make' };
   if (firing > 0) return absentSinceMs === undefined ? { kind: 'keep' } : { kind: 'note', state: 'present' };
   if (absentSinceMs === undefined) return { kind: 'note', state: 'absent' };
+  // At the end of the silence too: one look that shows nothing is no word that the alert is over.
   if (nowMs - absentSinceMs < absentForMs) return { kind: 'keep' };
+  if (isOver) return { kind: 'end', reason, page: 'quiet' };
   return kind === 'take' ? { kind: 'end', reason: 'resolved', page: 'quiet' } : { kind: 'resolve' };
 }
 
@@ -66,17 +69,28 @@ export interface UpkeepOptions {
 
 /** One pass over all open silences. Rejects with the errors of the store or of Alertmanager; then the next pass goes on. */
 export async function keepSilences(options: UpkeepOptions, signal: AbortSignal): Promise<void> {
-  const { db, alertmanager, absentForMs } = options;
-  for (const silence of await openSilences(db)) {
-    const { id, tag, matchers } = silence;
-    const found = await alertmanager.findSilence(tag, matchers, signal);
-    const firing = (await alertmanager.alerts(matchers, signal)).length;
-    const upkeep = judgeSilence(silence, found, firing, absentForMs);
-    if (upkeep.kind === 'make') await makeSilence(db, alertmanager, silence, signal);
-    if (upkeep.kind === 'note') await noteAbsence(db, id, upkeep.state);
-    if (upkeep.kind === 'resolve') await tellOver(options, silence);
-    if (upkeep.kind === 'end') await endSilence(options, silence, found, upkeep, firing, signal);
+  const open = await openSilences(options.db);
+  try {
+    for (const silence of open) await keepOne(options, silence, signal);
+  } catch (error) {
+    // Nobody has looked: an alert that came back meanwhile, or a restart, would count as absence.
+    const absent = open.filter(({ absentSinceMs }) => absentSinceMs !== undefined);
+    if (error instanceof AlertmanagerError)
+      for (const { id } of absent) await noteAbsence(options.db, id, 'present');
+    throw error;
   }
+}
+
+async function keepOne(options: UpkeepOptions, silence: ChatSilence, signal: AbortSignal): Promise<void> {
+  const { db, alertmanager, absentForMs } = options;
+  const { id, tag, matchers } = silence;
+  const found = await alertmanager.findSilence(tag, matchers, signal);
+  const firing = (await alertmanager.alerts(matchers, signal)).length;
+  const upkeep = judgeSilence(silence, found, firing, absentForMs);
+  if (upkeep.kind === 'make') await makeSilence(db, alertmanager, silence, signal);
+  if (upkeep.kind === 'note') await noteAbsence(db, id, upkeep.state);
+  if (upkeep.kind === 'resolve') await tellOver(options, silence);
+  if (upkeep.kind === 'end') await endSilence(options, silence, found, upkeep, firing, signal);
 }
 
 /** Brings a wish to Alertmanager; gives its id. Safe to repeat. */

@@ -42,6 +42,7 @@ export async function firingBatches(db: Database, endedAtMs: number): Promise<re
       externalUrl: row.external_url,
       truncatedAlerts: 0,
       alerts: [],
+      own: { resolvedBy: undefined },
     };
     batches.set(row.group_key, batch);
     batch.alerts.push({

@@ -12,6 +12,8 @@ export interface HistoryQuery {
   readonly sinceMs: number | undefined;
   readonly untilMs: number | undefined;
   readonly limit: number;
+  /** What became of each event in each chat costs a question per event. Default: it is told. */
+  readonly deliveries?: 'left out';
 }
 
 /** Events, the newest first, and the means over all that match. */
@@ -46,7 +48,8 @@ export async function readHistory(db: Database, query: HistoryQuery): Promise<Hi
                'request_id', e.request_id, 'labels', e.labels, 'annotations', e.annotations,
                'deliveries', coalesce((select json_agg(json_build_object('channel', d.channel, 'chat', d.chat,
                     'state', d.state, 'reason', d.reason, 'finished_at', d.finished_at, 'message', d.message_id)
-                    order by d.channel, d.chat) from flowgauge.notification_deliveries d where d.event_id = e.id), '[]')
+                    order by d.channel, d.chat) from flowgauge.notification_deliveries d
+                    where ${query.deliveries !== 'left out'}::boolean and d.event_id = e.id), '[]')
              ) as event
         from flowgauge.alert_events e where ${matches}
        order by e.received_at desc, e.id desc limit ${query.limit}::int`;

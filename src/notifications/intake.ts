@@ -10,6 +10,7 @@ import {
 } from '../alerts/alert.js';
 import { arrayText } from '../storage/array-text.js';
 import type { Database } from '../storage/database.js';
+import { type PlacedAlert, placeAlerts } from './occurrences.js';
 import type { Target } from './target.js';
 
 /** The handler has five seconds, Alertmanager ten. */
@@ -25,6 +26,8 @@ export interface IntakeOptions {
   /** Name of the alert that always fires, as a sign of life. */
   readonly watchdog: string;
   readonly requestId: string | undefined;
+  /** `performance.now()` when the batch arrived. */
+  readonly arrivedMs: number;
 }
 
 /** What was stored. */
@@ -54,16 +57,22 @@ interface StoredEvent {
 
 /**
  * Stores a batch in one transaction. An event is known by group, fingerprint, status and start, whoever sends it and
- * however often. Rejects with the database's errors; then nothing is stored, or all of it and a repeat is harmless.
+ * however often; one that fires again after its end is a new occurrence, also with the start that it had. Rejects with
+ * the database's errors; then nothing is stored, or all of it and a repeat is harmless.
  */
 export async function takeIn(db: Database, batch: AlertBatch, options: IntakeOptions): Promise<IntakeReport> {
   return db.transaction('store alerts', INTAKE_DEADLINE_MS, {}, async (sql) => {
     const group = await lockGroup(sql, batch);
-    const incident = group.begins ? group.incident + 1 : group.incident;
-    const events = await storeEvents(sql, batch, incident, options.requestId);
+    // Whoever reads the firing alerts beforehand may be overtaken: an end is ours to tell while it fires by this row.
+    const isToldOf = (alert: Alert) => batch.own === undefined || group.firing.includes(alert.fingerprint);
+    const alerts = batch.alerts.filter(isToldOf);
+    const placed = await placeAlerts(sql, batch.groupKey, alerts, group.firing, options.arrivedMs);
+    const isNew = group.begins && beginsIncident(placed);
+    const incident = isNew ? group.incident + 1 : group.incident;
+    const events = await storeEvents(sql, batch, placed, incident, options.requestId);
     const fresh = events.filter((event) => event.fresh);
-    const begins = group.begins && fresh.some(({ status }) => status === 'firing');
-    await updateGroup(sql, batch, begins ? incident : group.incident, group.firing);
+    const begins = isNew && fresh.some(({ status }) => status === 'firing');
+    await updateGroup(sql, batch, placed, begins ? incident : group.incident, group.firing);
     const alive = batch.alerts.some((a) => alertName(a) === options.watchdog && a.status === 'firing');
     if (alive) await noteWatchdog(sql, options.watchdog);
     const plain = fresh.filter((event) => event.alertname !== options.watchdog);
@@ -81,6 +90,12 @@ export async function takeIn(db: Database, batch: AlertBatch, options: IntakeOpt
     });
     return { stored, repeats: events.length - fresh.length, alive };
   });
+}
+
+/** What ends, and what was said late, belongs to the incident that the store knows it by. */
+function beginsIncident(placed: readonly PlacedAlert[]): boolean {
+  if (placed.some(({ isLate }) => isLate)) return false;
+  return placed.some(({ alert }) => alert.status === 'firing') || !placed.some(({ isKnown }) => isKnown);
 }
 
 interface LockedGroup {
@@ -108,33 +123,39 @@ async function lockGroup(sql: postgres.Sql, batch: AlertBatch): Promise<LockedGr
 async function storeEvents(
   sql: postgres.Sql,
   batch: AlertBatch,
+  placed: readonly PlacedAlert[],
   incident: number,
   requestId: string | undefined,
 ): Promise<readonly StoredEvent[]> {
   // One statement may not meet the same row twice.
-  const once = new Map(batch.alerts.map((a) => [JSON.stringify([a.fingerprint, a.status, a.startsAtMs]), a]));
-  const rows = [...once.values()].map((alert) => eventRow(alert));
+  const once = new Map(
+    placed.map((one) => [JSON.stringify([one.alert.fingerprint, one.alert.status, one.startsAtMs]), one]),
+  );
+  const rows = [...once.values()].map((one) => eventRow(one));
   if (rows.length === 0) return [];
   return sql<StoredEvent[]>`
     insert into flowgauge.alert_events as e
            (group_key, incident, fingerprint, status, starts_at, ends_at, alertname, severity, receiver, labels,
-            annotations, generator_url, request_id)
+            annotations, generator_url, request_id, sent_starts_at, resolved_by)
     select ${batch.groupKey}, ${incident}::int, fingerprint, status, to_timestamp(starts_ms / 1000.0),
            to_timestamp(ends_ms / 1000.0), alertname, severity, ${batch.receiver}, labels, annotations,
-           generator_url, ${requestId ?? null}::text
+           generator_url, ${requestId ?? null}::text, to_timestamp(sent_ms / 1000.0),
+           ${batch.own?.resolvedBy ?? null}::text
       from jsonb_to_recordset(${json(rows)}::text::jsonb) as r(fingerprint text, status text, starts_ms float8,
-           ends_ms float8, alertname text, severity text, labels jsonb, annotations jsonb, generator_url text)
+           sent_ms float8, ends_ms float8, alertname text, severity text, labels jsonb, annotations jsonb,
+           generator_url text)
         on conflict (group_key, fingerprint, status, starts_at) do update set repeats = e.repeats + 1
     returning id::text, alertname, status, severity, (xmax = 0) as fresh,
               case when status = 'resolved'
                    then greatest(0, extract(epoch from ends_at - starts_at))::float8 end as lasted`;
 }
 
-function eventRow(alert: Alert): Record<string, unknown> {
+function eventRow({ alert, startsAtMs, sentMs }: PlacedAlert): Record<string, unknown> {
   return {
     fingerprint: alert.fingerprint,
     status: alert.status,
-    starts_ms: alert.startsAtMs,
+    starts_ms: startsAtMs,
+    sent_ms: sentMs === startsAtMs ? null : sentMs,
     ends_ms: alert.endsAtMs ?? null,
     alertname: alertName(alert),
     severity: severityOf(alert),
@@ -147,17 +168,35 @@ function eventRow(alert: Alert): Record<string, unknown> {
 async function updateGroup(
   sql: postgres.Sql,
   batch: AlertBatch,
+  placed: readonly PlacedAlert[],
   incident: number,
   was: readonly string[],
 ): Promise<void> {
-  const now = batch.alerts.filter((a) => a.status === 'firing').map((a) => a.fingerprint);
-  // A cut batch does not say of the alerts it left out that they have ended.
-  const firing = batch.truncatedAlerts > 0 && batch.status === 'firing' ? [...was, ...now] : now;
+  const truncated = batch.own === undefined ? batch.truncatedAlerts : null;
   await sql`
     update flowgauge.alert_groups
-       set incident = ${incident}::int, truncated = ${batch.truncatedAlerts}::int,
-           firing = ${arrayText([...new Set(firing)])}::text::text[]
+       set incident = ${incident}::int, truncated = coalesce(${truncated}::int, truncated),
+           firing = ${arrayText([...new Set(firingAfter(batch, placed, was))])}::text::text[]
      where group_key = ${batch.groupKey}`;
+}
+
+function firingAfter(
+  batch: AlertBatch,
+  placed: readonly PlacedAlert[],
+  was: readonly string[],
+): readonly string[] {
+  const said = (status: AlertStatus, isLate: boolean) =>
+    placed
+      .filter((one) => one.alert.status === status && one.isLate === isLate)
+      .map(({ alert }) => alert.fingerprint);
+  if (batch.own !== undefined) {
+    const ended = new Set(said('resolved', false));
+    return was.filter((fingerprint) => !ended.has(fingerprint));
+  }
+  const lateEnds = new Set(said('resolved', true));
+  const now = [...said('firing', false), ...was.filter((fingerprint) => lateEnds.has(fingerprint))];
+  // A cut batch does not say of the alerts it left out that they have ended.
+  return batch.truncatedAlerts > 0 && batch.status === 'firing' ? [...was, ...now] : now;
 }
 
 async function noteWatchdog(sql: postgres.Sql, name: string): Promise<void> {

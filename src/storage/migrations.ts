@@ -7,6 +7,7 @@ import { errorCode } from './database-errors.js';
 import { DAY_TABLES } from './day-tables.js';
 import { MAINTENANCE_TABLES } from './maintenance-tables.js';
 import { NOTIFICATION_TABLES } from './notification-tables.js';
+import { OCCURRENCE_TABLES } from './occurrence-tables.js';
 
 /** One step. Never edited after a release; a correction is a further step. */
 export interface Migration {
@@ -59,6 +60,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: 'record of administration', statements: AUDIT_TABLES },
   { name: 'totals per day', statements: DAY_TABLES },
   { name: 'planned work', statements: MAINTENANCE_TABLES },
+  { name: 'alerts that come back', statements: OCCURRENCE_TABLES },
 ];
 
 /** The store belongs to a newer release, or the schema `flowgauge` is not ours. Nothing was changed. */
@@ -116,6 +118,24 @@ export async function schemaVersion(sql: postgres.ISql): Promise<number> {
   const version = Number(row?.value);
   if (!Number.isInteger(version)) throw foreign('its table `meta` has no schema_version');
   return version;
+}
+
+/** Whether {@link migrate} could begin: tries the first step and takes it back. Throws {@link StoreSchemaError}. */
+export async function tryMigration(db: Database, deadlineMs: number): Promise<void> {
+  const done = new Error('taken back');
+  await db
+    .transaction('try to migrate', deadlineMs, {}, async (sql) => {
+      const version = await schemaVersion(sql);
+      if (version > MIGRATIONS.length) throw tooNew(version, MIGRATIONS.length);
+      if (version === 0) await createMeta(sql);
+      // Not for what it says: only the owner of the tables may bring them to a later version.
+      else await sql`lock table flowgauge.meta in share update exclusive mode nowait`;
+      throw done;
+    })
+    .catch((error: unknown) => {
+      if (error === done || errorCode(error) === '55P03') return;
+      throw errorCode(error) === '42501' ? forbidden(error) : error;
+    });
 }
 
 async function nextStep(

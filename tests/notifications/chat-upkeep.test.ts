@@ -47,8 +47,30 @@ test.each<[string, Partial<ChatSilence>, Silence | undefined, number, ReturnType
     2,
     { kind: 'end', reason: 'time', page: 'page' },
   ],
-  ['its end came', { nowMs: 1_000_000 }, EXPIRED, 0, { kind: 'end', reason: 'time', page: 'quiet' }],
+  ['its end came, and nothing is there', { nowMs: 1_000_000 }, EXPIRED, 0, { kind: 'note', state: 'absent' }],
+  [
+    'its end came, and nothing is there for a moment',
+    { nowMs: 1_000_000, absentSinceMs: 950_000 },
+    undefined,
+    0,
+    { kind: 'keep' },
+  ],
+  [
+    'its end came, and it is over',
+    { nowMs: 1_000_000, absentSinceMs: 900_000 },
+    EXPIRED,
+    0,
+    { kind: 'end', reason: 'time', page: 'quiet' },
+  ],
+  [
+    'its end came, and it is back',
+    { nowMs: 1_000_000, absentSinceMs: 900_000 },
+    EXPIRED,
+    1,
+    { kind: 'end', reason: 'time', page: 'page' },
+  ],
   ['somebody ended it', {}, EXPIRED, 1, { kind: 'end', reason: 'by hand', page: 'page' }],
+  ['somebody ended it, and nothing is there', {}, EXPIRED, 0, { kind: 'note', state: 'absent' }],
   ['a new wish, the old one expired', { silenceId: undefined }, EXPIRED, 1, { kind: 'make' }],
   ['its alert is away', {}, ACTIVE, 0, { kind: 'note', state: 'absent' }],
   ['it is away for a moment', { absentSinceMs: 450_000 }, ACTIVE, 0, { kind: 'keep' }],
@@ -59,7 +81,7 @@ test.each<[string, Partial<ChatSilence>, Silence | undefined, number, ReturnType
   expect(judgeSilence({ ...SILENCE, ...over }, found, firing, 100_000)).toEqual(expected);
 });
 
-async function silenced(kind: 'take' | 'silence', durationMs: number) {
+async function silenced(kind: 'take' | 'silence', durationMs: number, absentForMs = 0) {
   const { db, fresh } = await freshStore();
   const telegram = await fakeTelegram();
   const alertmanager = await plainAlertmanager();
@@ -78,7 +100,7 @@ async function silenced(kind: 'take' | 'silence', durationMs: number) {
       {
         db,
         alertmanager: alertmanager.client,
-        absentForMs: 0,
+        absentForMs,
         ttlMs: 60_000,
         takeIn: (over) => relay.http.takeIn(over, undefined),
         wallMs: Date.now,
@@ -127,6 +149,33 @@ test('what still fires at the end of its silence rings again', async () => {
   expect(text).toContain('The silence by Anna is over');
   expect(it.telegram.messages('100').find((m) => m.text === text)!.silent).toBe(false);
   expect(textsWith(it.telegram, '100', 'Still firing')).toHaveLength(1);
+});
+
+test('an Alertmanager that was restarted at the end of a silence tells of no end: the alert rings when it is back', async () => {
+  const it = await silenced('silence', 1_500, 120_000);
+  await it.keep();
+  await it.alertmanager.stop('SIGKILL');
+  await pause(1_600);
+  await expect(it.keep()).rejects.toMatchObject({ code: 'ALERTMANAGER_FAILED' });
+  await it.alertmanager.start();
+  for (let looks = 0; looks < 3; looks += 1) await it.keep();
+  expect(await it.ended()).toEqual([]);
+  const [waiting] = await openSilences(it.db);
+  expect(waiting!.absentSinceMs).toBeGreaterThan(waiting!.untilMs);
+  // A look that fails is no look.
+  await it.alertmanager.stop('SIGKILL');
+  await expect(it.keep()).rejects.toMatchObject({ code: 'ALERTMANAGER_FAILED' });
+  expect(await openSilences(it.db)).toMatchObject([{ absentSinceMs: undefined }]);
+  await it.alertmanager.start();
+  await it.keep();
+  await it.alertmanager.post(LABELS);
+  await it.keep();
+  expect(await it.ended()).toEqual([{ end_reason: 'time' }]);
+  await eventually(
+    async () => textsWith(it.telegram, '100', 'Still firing'),
+    (all) => all.length === 1,
+  );
+  expect(textsWith(it.telegram, '100', 'resolved')).toEqual([]);
 });
 
 test('an Alertmanager that lost its memory gets its silence back, once', async () => {
