@@ -7,11 +7,25 @@ import { alertmanagerAt } from './alerts/alertmanager.js';
 import { guardedMatchers } from './alerts/silence.js';
 import { Turns } from './changes/turns.js';
 import type { ValidConfig } from './config/valid-config.js';
+import { watchdogName } from './config/watchdog-name.js';
 import type { MaintenanceDeps } from './http/maintenance-api.js';
-import { endGhosts, followWindows, type ReconcilerOptions, reconcile } from './maintenance/reconciler.js';
+import {
+  endGhosts,
+  followWindows,
+  isAway,
+  type ReconcilerOptions,
+  reconcile,
+} from './maintenance/reconciler.js';
 import { nextOccurrence, rememberedOccurrences } from './maintenance/windows.js';
-import { BY_HAND, type NewWish, tagOf, type Wish } from './maintenance/wish.js';
-import { cancelWishes, forgetWishes, openWish, openWishes, wantWish } from './maintenance/wish-store.js';
+import { BY_HAND, type NewWish, stateOf, tagOf, type Wish } from './maintenance/wish.js';
+import {
+  cancelWishes,
+  forgetWishes,
+  openWish,
+  openWishes,
+  openWishesOf,
+  wantWish,
+} from './maintenance/wish-store.js';
 import { maintenanceNotices } from './maintenance-notices.js';
 import { maintenanceSeries } from './metrics/maintenance-series.js';
 import type { Metrics } from './metrics/registry.js';
@@ -62,16 +76,20 @@ export function openMaintenance(options: KeeperOptions): MaintenanceKeeper | und
   if (url === undefined) return undefined;
   const { windows, matchers } = config.maintenance;
   const log = options.log.named('maintenance');
-  const watchdog = notifications?.watchdog.alertname ?? 'Watchdog';
+  const watchdog = watchdogName(notifications);
   const alertmanager = alertmanagerAt(url);
   const series = maintenanceSeries(metrics, [BY_HAND, ...windows.map(({ name }) => name)]);
   const notices =
     notifications === undefined || takeIn === undefined
       ? undefined
-      : maintenanceNotices({ config: notifications, store, takeIn, wallMs });
+      : maintenanceNotices({
+          ...{ config: notifications, store, alertmanager, takeIn, wallMs, nowMs },
+          absentForMs: options.absentForMs ?? ABSENT_FOR_MS,
+        });
   const reconciler: ReconcilerOptions = {
     db: store,
     alertmanager,
+    isLeader,
     windows,
     occurrence: rememberedOccurrences(),
     matchers,
@@ -91,54 +109,77 @@ export function openMaintenance(options: KeeperOptions): MaintenanceKeeper | und
   const turns = new Turns(1);
   let ghostsAtMs = Number.NEGATIVE_INFINITY;
 
+  /** Every step is taken, whatever becomes of those before it; rejects with the first failure. */
   async function pass(signal: AbortSignal): Promise<void> {
-    await followWindows(reconciler, wallMs());
-    await reconcile(reconciler, signal);
-    if (nowMs() - ghostsAtMs < GHOSTS_EVERY_MS) return;
-    await endGhosts(reconciler, signal);
-    ghostsAtMs = nowMs();
+    const failures: unknown[] = [];
+    const attempt = async (step: () => Promise<void>) => {
+      if (failures.some(isAway)) return;
+      await step().catch((err: unknown) => failures.push(err));
+    };
+    await attempt(() => followWindows(reconciler));
+    await attempt(() => reconcile(reconciler, signal));
+    await attempt(async () => notices?.follow(signal));
+    await attempt(async () => {
+      if (nowMs() - ghostsAtMs < GHOSTS_EVERY_MS) return;
+      await endGhosts(reconciler, signal);
+      ghostsAtMs = nowMs();
+    });
+    if (failures.length > 0) throw failures[0];
   }
 
   async function refresh(): Promise<void> {
     const wishes = await openWishes(store);
-    series.take(wishes.filter(isOn).map((wish) => ({ ...seen(wish), untilSeconds: wish.untilMs / 1000 })));
+    series.take(wishes.map((wish) => ({ ...seen(wish), untilSeconds: wish.untilMs / 1000 })));
   }
 
-  /** Brings Alertmanager to wishes now where we may, and waits for the leader where we may not. */
-  async function settled(
-    wishes: readonly Wish[],
-    isDone: (wish: Wish) => boolean,
-  ): Promise<'active' | 'pending'> {
+  /**
+   * Brings Alertmanager to wishes now where we may, and waits for the leader where we may not. False when they are not
+   * seen to be held, or to be over, in time.
+   */
+  async function settled(wishes: readonly Wish[], end: 'held' | 'over'): Promise<boolean> {
     const untilMs = nowMs() + SETTLE_MS;
     const giveUp = AbortSignal.timeout(SETTLE_MS);
-    const ids = new Set(wishes.map(({ id }) => id));
+    const ids = wishes.map(({ id }) => id);
     let isTried = false;
     const tried = isLeader()
-      ? turns.take(giveUp, () => reconcile(reconciler, giveUp, ids)).finally(() => (isTried = true))
+      ? turns
+          .take(giveUp, () => reconcile(reconciler, giveUp, ids))
+          .finally(() => {
+            // Without the lead it is not ours to give up: whoever has it now may still do it.
+            isTried = isLeader();
+          })
       : Promise.resolve();
     tried.catch((err) => log.warn('Alertmanager does not have a silence as it is wanted yet', { err }));
     for (;;) {
       const isLast = isTried || nowMs() > untilMs;
-      const open = (await openWishes(store)).filter(({ id }) => ids.has(id));
-      if (open.every(isDone)) return 'active';
-      if (isLast) return 'pending';
+      const open = await openWishesOf(store, ids);
+      // Each by its id: one that is gone is over, and will not be held.
+      if (end === 'over' ? open.length === 0 : open.filter(isHeld).length === ids.length) return true;
+      if (isLast || (end === 'held' && open.length < ids.length)) return false;
       await pause(SETTLE_LOOK_MS);
     }
   }
 
+  async function held(wishes: readonly Wish[]): Promise<'active' | 'pending'> {
+    return (await settled(wishes, 'held')) ? 'active' : 'pending';
+  }
+
   async function want(wish: NewWish): Promise<{ wish: Wish; state: 'active' | 'pending' }> {
     const stored = await wantWish(store, wish);
-    const state = await settled([stored], isHeld);
+    const state = await held([stored]);
     await refresh();
     return { wish: (await openWish(store, stored.id)) ?? stored, state };
   }
 
-  async function off(by: string): Promise<readonly Wish[]> {
-    const ending = (await openWishes(store)).filter((wish) => wish.kind !== 'resolve' && isOn(wish));
+  async function off(by: string): ReturnType<MaintenanceDeps['disable']> {
+    const planned = async () => (await openWishes(store)).filter(({ kind }) => kind !== 'resolve');
+    const wishes = (await planned()).filter(isOn);
     await cancelWishes(store, { kinds: ['maintenance', 'window'] }, by);
-    await settled(ending, () => false);
+    // Those too that somebody ended before, and that Alertmanager has still.
+    const ending = (await planned()).filter((wish) => !isOn(wish));
+    const isOver = await settled(ending, 'over');
     await refresh();
-    return ending;
+    return { wishes, state: isOver ? 'ended' : 'ending' };
   }
 
   const job: Job = {
@@ -173,7 +214,10 @@ export function openMaintenance(options: KeeperOptions): MaintenanceKeeper | und
         const { state } = await want({ ...wish, kind: 'maintenance', name: BY_HAND, reason: '', chat });
         return state === 'active' ? 'done' : 'pending';
       },
-      off: async (by) => (await off(by)).length,
+      async off(by) {
+        const { wishes, state } = await off(by);
+        return { ended: wishes.length, outcome: state === 'ended' ? 'done' : 'pending' };
+      },
     },
     http: {
       watchdog,
@@ -189,17 +233,14 @@ export function openMaintenance(options: KeeperOptions): MaintenanceKeeper | und
         return want({ ...wish, durationMs: minutes * 60_000 });
       },
       disable: off,
-      resolve: (ask) =>
-        resolveAlerts(
-          { store, alertmanager, watchdog, wallMs, takeIn, settled: (all) => settled(all, isHeld) },
-          ask,
-        ),
+      resolve: (ask) => resolveAlerts({ store, alertmanager, watchdog, wallMs, takeIn, settled: held }, ask),
       async status() {
         const atMs = wallMs();
-        const wishes = (await openWishes(store)).filter(isOn);
+        const open = await openWishes(store);
         return {
           at: new Date(atMs),
-          wishes,
+          wishes: open.filter(isOn),
+          ending: open.filter((wish) => !isOn(wish)),
           windows: windows.map((window) => ({ ...window, next: nextOccurrence(window, atMs) })),
         };
       },
@@ -207,19 +248,16 @@ export function openMaintenance(options: KeeperOptions): MaintenanceKeeper | und
   };
 }
 
-function isOn({ cancelledBy, nowMs, untilMs }: Wish): boolean {
-  return cancelledBy === undefined && nowMs < untilMs;
+function isOn(wish: Wish): boolean {
+  return stateOf(wish) !== 'ending';
 }
 
-function isHeld({ silenceId }: Wish): boolean {
-  return silenceId !== undefined;
+function isHeld(wish: Wish): boolean {
+  return stateOf(wish) === 'active';
 }
 
-function seen({ kind, name, silenceId }: Wish) {
-  return {
-    window: kind === 'resolve' ? undefined : name,
-    state: silenceId === undefined ? ('pending' as const) : ('active' as const),
-  };
+function seen(wish: Wish) {
+  return { window: wish.kind === 'resolve' ? undefined : wish.name, state: stateOf(wish) };
 }
 
 function momentOf({ untilMs }: Wish): string {

@@ -16,6 +16,7 @@ import {
   whenMap,
 } from './fields.js';
 import { bad, good, type Parsed } from './problem.js';
+import { WATCHDOG } from './watchdog-name.js';
 
 const MOST_WINDOWS = 20;
 const MOST_LABELS = 10;
@@ -146,7 +147,7 @@ export function checkMaintenance(
       'Write for example http://127.0.0.1:9093',
     );
   const watchdog = isMap(notifications) && isMap(notifications.watchdog) ? notifications.watchdog : {};
-  const never = watchdog.alertname ?? 'Watchdog';
+  const never = watchdog.alertname ?? WATCHDOG;
   const sets: (readonly [readonly string[], unknown])[] = [
     [['maintenance', 'matchers'], section.matchers],
     ...windows.map(

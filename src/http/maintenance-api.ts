@@ -2,7 +2,7 @@
 import { AlertmanagerError } from '../alerts/alertmanager.js';
 import { guardedMatchers, type Matcher } from '../alerts/silence.js';
 import type { MaintenanceWindow, Occurrence } from '../maintenance/windows.js';
-import { DURATION_MINUTES, type Wish } from '../maintenance/wish.js';
+import { DURATION_MINUTES, stateOf, type Wish } from '../maintenance/wish.js';
 import { ADMIN_BYTES, type AdminDeps, performOnce, reasonOf, repeatable } from './admin-api.js';
 import { type Answer, type FaceRequest, jsonAnswer } from './answer.js';
 import { badField, HttpProblem, notConfigured } from './problem.js';
@@ -26,12 +26,14 @@ export interface MaintenanceDeps {
     readonly owner: string;
     readonly reason: string;
   }): Promise<{ readonly wish: Wish; readonly state: SilenceState }>;
-  /** Ends all maintenance, that of windows for this time too; answers what was on. */
-  disable(by: string): Promise<readonly Wish[]>;
+  /** Ends all maintenance, that of windows for this time too; answers what was on, and whether Alertmanager has ended it. */
+  disable(by: string): Promise<{ readonly wishes: readonly Wish[]; readonly state: 'ended' | 'ending' }>;
   status(): Promise<{
     readonly at: Date;
-    /** Oldest first. */
+    /** What is on, the oldest first. */
     readonly wishes: readonly Wish[];
+    /** What is over, while Alertmanager may still be silent. */
+    readonly ending: readonly Wish[];
     readonly windows: readonly (MaintenanceWindow & { readonly next: Occurrence | undefined })[];
   }>;
   /** Calls the alerts of this name about this component resolved; undefined when none fires. */
@@ -59,13 +61,13 @@ export function needed(maintenance: MaintenanceDeps | undefined): MaintenanceDep
 
 /** `GET /api/monitoring/maintenance` */
 export async function showMaintenance(maintenance: MaintenanceDeps): Promise<Answer> {
-  const { at, wishes, windows } = await orProblem(() => maintenance.status());
+  const { at, wishes, ending, windows } = await orProblem(() => maintenance.status());
   const on = wishes.filter(({ kind }) => kind !== 'resolve');
   return jsonAnswer(200, {
     timestamp: at.toISOString(),
     maintenance_mode: on.length > 0,
     maintenance_until: on.length === 0 ? null : moment(Math.max(...on.map(({ untilMs }) => untilMs))),
-    silences: wishes.map(wishBody),
+    silences: [...wishes, ...ending].sort((a, b) => Number(a.id) - Number(b.id)).map(wishBody),
     windows: windows.map(({ name, cron, timeZone, durationMs, next }) => ({
       window: name,
       cron,
@@ -115,13 +117,14 @@ export async function disableMaintenance(
   const call = { route: '/api/monitoring/maintenance/disable', reason: whyOf(body), text };
   const { answer, isRepeated } = await performOnce(admin, request, call, () =>
     orProblem(async () => {
-      const ended = await maintenance.disable(request.caller.name);
+      const { wishes: ended, state } = await maintenance.disable(request.caller.name);
       const { at } = await maintenance.status();
       return {
         timestamp: at.toISOString(),
         maintenance_mode: false,
         status: 'disabled',
         ended: ended.map(({ id }) => Number(id)),
+        state,
       };
     }),
   );
@@ -163,7 +166,8 @@ export async function resolveAlert(
   return repeatable(jsonAnswer(200, answer), isRepeated);
 }
 
-function wishBody({ id, kind, name, matchers, owner, reason, startsAtMs, untilMs, silenceId }: Wish) {
+function wishBody(wish: Wish) {
+  const { id, kind, name, matchers, owner, reason, startsAtMs, untilMs, silenceId } = wish;
   return {
     id: Number(id),
     kind,
@@ -173,7 +177,7 @@ function wishBody({ id, kind, name, matchers, owner, reason, startsAtMs, untilMs
     reason,
     from: moment(startsAtMs),
     until: moment(untilMs),
-    state: silenceId === undefined ? 'pending' : 'active',
+    state: stateOf(wish),
     silence_id: silenceId ?? null,
   };
 }

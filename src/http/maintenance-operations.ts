@@ -17,6 +17,7 @@ import {
 
 const REASON = { type: 'string', minLength: 1, maxLength: 500 } as const;
 const STATE: JsonSchema = { enum: ['active', 'pending'] };
+const WISH_STATE: JsonSchema = { enum: ['active', 'pending', 'ending'] };
 const MATCHERS: JsonSchema = {
   type: 'object',
   minProperties: 1,
@@ -32,7 +33,7 @@ const WISH = {
   reason: TEXT,
   from: MOMENT,
   until: MOMENT,
-  state: STATE,
+  state: WISH_STATE,
   silence_id: orNull(TEXT),
 } as const;
 const WINDOW: JsonSchema = object({
@@ -51,7 +52,8 @@ export const MAINTENANCE_SHOWN: Operation = {
   summary: 'Whether maintenance is on, who wants which silences until when, and the next windows.',
   answers: {
     200: {
-      description: 'The wishes that have not ended, the oldest first, and the windows of the configuration.',
+      description:
+        'The wishes that have not ended, the oldest first, and the windows of the configuration. `ending`: over here, and Alertmanager may have the silence still.',
       type: 'application/json',
       schema: object({
         timestamp: MOMENT,
@@ -99,6 +101,7 @@ export const MAINTENANCE_ENABLED: Operation = {
         duration_minutes: COUNT,
         status: { const: 'enabled' },
         ...WISH,
+        state: STATE,
       }),
     },
   },
@@ -117,13 +120,15 @@ export const MAINTENANCE_DISABLED: Operation = {
   },
   answers: {
     200: {
-      description: 'The numbers of what was on.',
+      description:
+        'The numbers of what was on. `ending`: Alertmanager may still be silent, and is told when it answers.',
       type: 'application/json',
       schema: object({
         timestamp: MOMENT,
         maintenance_mode: FLAG,
         status: { const: 'disabled' },
         ended: listOf(COUNT),
+        state: { enum: ['ended', 'ending'] },
       }),
     },
   },
@@ -133,7 +138,8 @@ export const MAINTENANCE_DISABLED: Operation = {
 /** `POST /api/monitoring/alerts/resolve` */
 export const ALERT_RESOLVED: Operation = {
   id: 'resolveAlert',
-  summary: 'Calls an alert resolved: recorded, told, and silenced until it is over, at most 24 hours.',
+  summary:
+    'Calls an alert resolved: recorded, told, and silenced until it is over, at most 24 hours. Of more than 50 at once none: 409.',
   parameters: [
     KEY,
     {

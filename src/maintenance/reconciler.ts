@@ -1,8 +1,15 @@
 /** Owns bringing Alertmanager to what is wanted: silences made, made again after a crash, extended, ended, told at their end. */
 import { createHash } from 'node:crypto';
-import { type ActiveAlert, type Alertmanager, AlertmanagerError } from '../alerts/alertmanager.js';
-import { guardedMatchers } from '../alerts/silence.js';
+import {
+  type ActiveAlert,
+  type Alertmanager,
+  AlertmanagerError,
+  firstOf,
+  silencesOfTag,
+} from '../alerts/alertmanager.js';
+import { guardedMatchers, matchersText, type Silence } from '../alerts/silence.js';
 import type { Database } from '../storage/database.js';
+import { DatabaseTimeoutError, DatabaseUnavailableError } from '../storage/database-errors.js';
 import { type EndReason, planOf } from './plan.js';
 import type { MaintenanceWindow, Occurrence } from './windows.js';
 import { tagOf, type Wish, whyOf } from './wish.js';
@@ -13,7 +20,10 @@ import {
   noteAnnounced,
   noteHeld,
   noteOver,
+  openWish,
   openWishes,
+  openWishesOf,
+  storeNowMs,
   wantOccurrence,
 } from './wish-store.js';
 
@@ -21,6 +31,8 @@ import {
 export interface ReconcilerOptions {
   readonly db: Database;
   readonly alertmanager: Alertmanager;
+  /** Asked before each wish: a pass may last a minute, and the lease may go meanwhile. */
+  readonly isLeader: () => boolean;
   readonly windows: readonly MaintenanceWindow[];
   /** The occurrence of a window that is on at a moment. */
   readonly occurrence: (window: MaintenanceWindow, atMs: number) => Occurrence | undefined;
@@ -39,32 +51,32 @@ export interface ReconcilerOptions {
 }
 
 /**
- * One pass over all wishes, or those with these ids: nothing but the leader may make it. A wish that fails does not
- * keep the others from being looked after; rejects with the first failure, and then the next pass goes on.
+ * One pass over all wishes, or those with these ids: nothing but the leader may make it, and it stops with its lead. A
+ * wish that fails does not keep the others from being looked after; rejects with the first failure, and then the next
+ * pass goes on.
  */
 export async function reconcile(
   options: ReconcilerOptions,
   signal: AbortSignal,
-  ids?: ReadonlySet<string>,
+  ids?: readonly string[],
 ): Promise<void> {
-  const failures: unknown[] = [];
-  for (const wish of await openWishes(options.db)) {
-    if (ids?.has(wish.id) === false) continue;
-    signal.throwIfAborted();
-    try {
-      await tend(options, wish, signal);
-    } catch (error) {
-      // Whoever did not answer this time would let every other wish wait for its deadline too.
-      if (error instanceof AlertmanagerError && error.status === undefined) throw error;
-      failures.push(error);
-    }
-  }
-  if (failures.length > 0) throw failures[0];
+  const { db } = options;
+  const silencesOf = silenceReader(options, signal);
+  const wishes = ids === undefined ? await openWishes(db) : await openWishesOf(db, ids);
+  await lookAfter(wishes, options, signal, (wish) => tend(options, wish, silencesOf, signal));
 }
 
-/** Wants the windows that are on now, and ends those that the configuration no longer has. */
-export async function followWindows(options: ReconcilerOptions, nowMs: number): Promise<void> {
+/** Whether the store or Alertmanager is away: every further call would wait for its deadline too. */
+export function isAway(error: unknown): boolean {
+  if (error instanceof AlertmanagerError) return error.reach === 'away';
+  return error instanceof DatabaseUnavailableError || error instanceof DatabaseTimeoutError;
+}
+
+/** Wants the windows that are on now by the store's clock, and ends those that the configuration no longer has. */
+export async function followWindows(options: ReconcilerOptions): Promise<void> {
   const { db, windows, occurrence } = options;
+  // Not our own clock: one that is ahead would take a window that still holds for one that nobody wants.
+  const nowMs = await storeNowMs(db);
   const open = await openWishes(db);
   const current = new Set<string>();
   for (const window of windows) {
@@ -79,25 +91,70 @@ export async function followWindows(options: ReconcilerOptions, nowMs: number): 
     await wantOccurrence(db, { tag, name: window.name, matchers: matchers.matchers, startsAtMs, untilMs });
   }
   const gone = open.filter(
-    ({ kind, tag, nowMs: now, untilMs }) => kind === 'window' && now < untilMs && !current.has(tag),
+    ({ kind, tag, untilMs }) => kind === 'window' && nowMs < untilMs && !current.has(tag),
   );
   const ids = gone.map(({ id }) => id);
   if (ids.length > 0) await cancelWishes(db, { kinds: ['window'], ids }, 'the configuration');
 }
 
 /** Ends silences that came back: an Alertmanager with an old memory knows those that were ended before their time. */
-export async function endGhosts({ db, alertmanager }: ReconcilerOptions, signal: AbortSignal): Promise<void> {
-  for (const { tag, matchers } of await endedEarly(db)) {
-    const found = await alertmanager.findSilences(tag, matchers, signal);
+export async function endGhosts(options: ReconcilerOptions, signal: AbortSignal): Promise<void> {
+  const { db, alertmanager } = options;
+  const silencesOf = silenceReader(options, signal);
+  await lookAfter(await endedEarly(db), options, signal, async (wish) => {
+    const found = await silencesOf(wish);
     for (const { id, state } of found) if (state !== 'expired') await alertmanager.endSilence(id, signal);
-  }
+  });
 }
 
-async function tend(options: ReconcilerOptions, wish: Wish, signal: AbortSignal): Promise<void> {
-  const { db, alertmanager, absentForMs } = options;
-  const { tag, matchers } = wish;
-  const found = await alertmanager.findSilences(tag, matchers, signal);
-  const firing = wish.kind === 'resolve' ? (await alertmanager.alerts(matchers, signal)).length : 0;
+/** One after the other, as long as we lead and whatever else fails; rejects with the first failure. */
+async function lookAfter(
+  wishes: readonly Wish[],
+  { isLeader }: ReconcilerOptions,
+  signal: AbortSignal,
+  work: (wish: Wish) => Promise<void>,
+): Promise<void> {
+  const failures: unknown[] = [];
+  for (const wish of wishes) {
+    signal.throwIfAborted();
+    if (!isLeader()) break;
+    try {
+      await work(wish);
+    } catch (error) {
+      if (isAway(error)) throw error;
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+type SilencesOf = (wish: Wish) => Promise<readonly Silence[]>;
+
+/** Reads the silences of a wish, and those of all wishes with the same first condition at once: they are often many. */
+function silenceReader({ alertmanager }: ReconcilerOptions, signal: AbortSignal): SilencesOf {
+  const known = new Map<string, Promise<readonly Silence[]>>();
+  return async ({ tag, matchers }) => {
+    const first = firstOf(matchers);
+    const key = matchersText(first);
+    const all = known.get(key) ?? alertmanager.silences(first, signal);
+    known.set(key, all);
+    return silencesOfTag(tag, await all);
+  };
+}
+
+async function tend(
+  options: ReconcilerOptions,
+  listed: Wish,
+  silencesOf: SilencesOf,
+  signal: AbortSignal,
+): Promise<void> {
+  const { db, alertmanager, isLeader, absentForMs } = options;
+  const { kind, matchers } = listed;
+  const found = await silencesOf(listed);
+  const firing = kind === 'resolve' ? (await alertmanager.alerts(matchers, signal)).length : 0;
+  // As it is now: since the pass began it may have been changed or ended, here or by the replica that leads now.
+  const wish = await openWish(db, listed.id);
+  if (wish === undefined || !isLeader()) return;
   const step = planOf(wish, found, firing, absentForMs);
   if (step.kind === 'ensure') {
     const holds = found.some(({ state }) => state !== 'expired');

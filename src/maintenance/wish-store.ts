@@ -10,7 +10,7 @@ import type { NewWish, Wish, WishKind } from './wish.js';
 const DEADLINE_MS = 5_000;
 const KEEP_DAYS = 90;
 const DELETE_ROWS = 1_000;
-const MOST_READ = 500;
+const PAGE_ROWS = 500;
 
 /**
  * Stores a wish. One of the same kind for the same alerts that has not ended is changed: it gets the new owner, reason
@@ -58,9 +58,25 @@ export async function wantOccurrence(
   });
 }
 
+/** The store's clock, which decides when something begins and ends; milliseconds since the epoch. */
+export async function storeNowMs(db: Database): Promise<number> {
+  return db.run('read clock', DEADLINE_MS, async (sql) => {
+    const [row] = await sql<{ now_ms: number }[]>`
+      select (extract(epoch from clock_timestamp()) * 1000)::float8 as now_ms`;
+    return row!.now_ms;
+  });
+}
+
 /** Every wish that has not ended, the oldest first. */
 export async function openWishes(db: Database): Promise<readonly Wish[]> {
   return db.run('read maintenance', DEADLINE_MS, (sql) => read(sql, sql`ended_at is null`));
+}
+
+/** Those of these wishes that have not ended, the oldest first. */
+export async function openWishesOf(db: Database, ids: readonly string[]): Promise<readonly Wish[]> {
+  return db.run('read maintenance', DEADLINE_MS, (sql) =>
+    read(sql, sql`ended_at is null and id = any(${arrayText(ids)}::text::bigint[])`),
+  );
 }
 
 /** One wish that has not ended; undefined when it has. */
@@ -72,11 +88,19 @@ export async function openWish(db: Database, id: string): Promise<Wish | undefin
 }
 
 /**
- * Wishes that ended before the end that Alertmanager was told: with an old memory it may come up again and hold them.
+ * Wishes that ended before the end that Alertmanager was told, or may have been: with an old memory it may come up again
+ * and hold them, and a request that nobody confirmed may be carried out late.
  */
 export async function endedEarly(db: Database): Promise<readonly Wish[]> {
   return db.run('read ended maintenance', DEADLINE_MS, (sql) =>
-    read(sql, sql`ended_at is not null and held_until > clock_timestamp()`),
+    read(sql, sql`ended_at is not null and greatest(until, held_until) > clock_timestamp()`),
+  );
+}
+
+/** Wishes that ended within the last `withinMs`. */
+export async function endedLately(db: Database, withinMs: number): Promise<readonly Wish[]> {
+  return db.run('read ended maintenance', DEADLINE_MS, (sql) =>
+    read(sql, sql`ended_at > clock_timestamp() - make_interval(secs => ${withinMs / 1000}::float8)`),
   );
 }
 
@@ -172,13 +196,20 @@ async function read(
   sql: postgres.Sql,
   which: postgres.PendingQuery<postgres.Row[]>,
 ): Promise<readonly Wish[]> {
-  const rows = await sql<WishRow[]>`
-    select id::text, tag, kind, name, matchers, owner, reason, channel, chat, thread::text,
-           (extract(epoch from starts_at) * 1000)::float8 as starts_ms,
-           (extract(epoch from until) * 1000)::float8 as until_ms, silence_id, announced_at is not null as announced,
-           (extract(epoch from absent_since) * 1000)::float8 as absent_ms, cancelled_by,
-           (extract(epoch from clock_timestamp()) * 1000)::float8 as now_ms
-      from flowgauge.maintenance_wishes where ${which} order by id limit ${MOST_READ}::int`;
+  const rows: WishRow[] = [];
+  // To the last page: a wish that is not read is neither made nor ended. By w.id, as id alone is the text: 1, 10, 2.
+  for (let page = PAGE_ROWS; page === PAGE_ROWS; ) {
+    const more = await sql<WishRow[]>`
+      select id::text, tag, kind, name, matchers, owner, reason, channel, chat, thread::text,
+             (extract(epoch from starts_at) * 1000)::float8 as starts_ms,
+             (extract(epoch from until) * 1000)::float8 as until_ms, silence_id, announced_at is not null as announced,
+             (extract(epoch from absent_since) * 1000)::float8 as absent_ms, cancelled_by,
+             (extract(epoch from clock_timestamp()) * 1000)::float8 as now_ms
+        from flowgauge.maintenance_wishes w where ${which} and w.id > ${rows.at(-1)?.id ?? '0'}::text::bigint
+       order by w.id limit ${PAGE_ROWS}::int`;
+    rows.push(...more);
+    page = more.length;
+  }
   return rows.map((row) => ({
     id: row.id,
     tag: row.tag,

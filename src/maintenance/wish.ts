@@ -51,6 +51,23 @@ export type NewWish = Pick<Wish, 'tag' | 'kind' | 'name' | 'matchers' | 'owner' 
   readonly durationMs: number;
 };
 
+/**
+ * What is known of Alertmanager's silence: `active` when it was last seen to have it as it is wanted, `pending` when
+ * not; `ending` when it is over here, and may still hold there.
+ */
+export type WishState = 'active' | 'pending' | 'ending';
+
+/** The state of a wish that is open. */
+export function stateOf({
+  cancelledBy,
+  nowMs,
+  untilMs,
+  silenceId,
+}: Pick<Wish, 'cancelledBy' | 'nowMs' | 'untilMs' | 'silenceId'>): WishState {
+  if (cancelledBy !== undefined || nowMs >= untilMs) return 'ending';
+  return silenceId === undefined ? 'pending' : 'active';
+}
+
 /** What stands in the silence's comment before its tag. */
 export function whyOf({
   kind,

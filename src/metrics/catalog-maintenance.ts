@@ -23,10 +23,10 @@ export const maintenanceMetrics = {
   },
   maintenanceSilences: {
     name: 'maintenance_silences',
-    help: 'Silences that are wanted, those of alerts called resolved too: `active` when Alertmanager was last seen to have them, `pending` when not.',
+    help: 'Silences that are wanted, those of alerts called resolved too: `active` when Alertmanager was last seen to have them, `pending` when not; `ending` when they are wanted no more, and it may have them still.',
     type: 'gauge',
     unit: undefined,
-    labels: { state: '`active`, `pending`' },
+    labels: { state: '`active`, `pending`, `ending`' },
     ...STABLE,
   },
   maintenanceRecreated: {

@@ -6,12 +6,12 @@ export interface SeenWish {
   /** Undefined for a silence that is no maintenance. */
   readonly window: string | undefined;
   readonly untilSeconds: number;
-  readonly state: 'active' | 'pending';
+  readonly state: 'active' | 'pending' | 'ending';
 }
 
 /** Writes the series. */
 export interface MaintenanceSeries {
-  /** Takes the wishes that hold now. */
+  /** Takes the wishes that are open now. */
   take(wishes: readonly SeenWish[]): void;
   recreated(): void;
 }
@@ -21,12 +21,14 @@ export function maintenanceSeries(metrics: Metrics, windows: readonly string[]):
   const series: MaintenanceSeries = {
     take(wishes) {
       for (const window of windows) {
-        const ends = wishes.filter((one) => one.window === window).map(({ untilSeconds }) => untilSeconds);
+        const ends = wishes
+          .filter((one) => one.window === window && one.state !== 'ending')
+          .map(({ untilSeconds }) => untilSeconds);
         metrics.maintenanceActive.set({ window }, ends.length > 0 ? 1 : 0);
         if (ends.length === 0) metrics.maintenanceUntil.remove({ window });
         else metrics.maintenanceUntil.set({ window }, Math.max(...ends));
       }
-      for (const state of ['active', 'pending'] as const)
+      for (const state of ['active', 'pending', 'ending'] as const)
         metrics.maintenanceSilences.set({ state }, wishes.filter((one) => one.state === state).length);
     },
     recreated: () => metrics.maintenanceRecreated.inc({}),

@@ -125,6 +125,7 @@ it('maintenance is asked for, shown, told and ended; each call is written down a
     maintenance_mode: false,
     status: 'disabled',
     ended: [expect.any(Number)],
+    state: 'ended',
   });
   expect(await alertmanager.silences()).toEqual([]);
   await eventually(

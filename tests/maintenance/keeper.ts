@@ -21,6 +21,8 @@ export interface KeeperSetup {
   readonly isLeader?: () => boolean;
   readonly takeIn?: (batch: AlertBatch) => Promise<unknown>;
   readonly wallMs?: () => number;
+  /** Monotonic clock in milliseconds. Default: the real one. */
+  readonly nowMs?: () => number;
   readonly absentForMs?: number;
   /** `by hand`: the job runs only when told to. */
   readonly job?: 'running' | 'by hand';
@@ -40,7 +42,7 @@ export function startKeeper(setup: KeeperSetup) {
     ...{ config, store: db, metrics, log, isLeader, takeIn },
     isReady: () => true,
     wallMs: setup.wallMs ?? Date.now,
-    nowMs: () => performance.now(),
+    nowMs: setup.nowMs ?? (() => performance.now()),
     ...(setup.absentForMs === undefined ? {} : { absentForMs: setup.absentForMs }),
   })!;
   const supervisor = createSupervisor({

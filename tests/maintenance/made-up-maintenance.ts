@@ -32,10 +32,11 @@ export function maintenanceDeps(over: Partial<MaintenanceDeps> = {}): Maintenanc
       wish: { ...WISH, ...ask, untilMs: AT_MS + minutes * 60_000 },
       state: 'active',
     }),
-    disable: async () => [WISH],
+    disable: async () => ({ wishes: [WISH], state: 'ended' }),
     status: async () => ({
       at: new Date(AT_MS),
       wishes: [WISH],
+      ending: [],
       windows: [
         {
           name: 'nightly',

@@ -31,11 +31,12 @@ describe('maintenance', () => {
       new Map([
         ['state="active"', 1],
         ['state="pending"', 0],
+        ['state="ending"', 0],
       ]),
     );
     const until = (await it.samples('maintenance_until_timestamp_seconds')).get('window="manual"')!;
     expect(Math.abs(until - wish.untilMs / 1000)).toBeLessThan(0.01);
-    expect(await it.http.disable('chief')).toHaveLength(1);
+    expect(await it.http.disable('chief')).toMatchObject({ wishes: [{ id: wish.id }], state: 'ended' });
     expect(await it.alertmanager.silences()).toEqual([]);
     expect(await it.ends()).toEqual([{ name: 'manual', end_reason: 'by hand' }]);
     await it.look();
@@ -97,6 +98,7 @@ describe('maintenance', () => {
       new Map([
         ['state="active"', 0],
         ['state="pending"', 1],
+        ['state="ending"', 0],
       ]),
     );
     await expect(it.look()).rejects.toMatchObject({ code: 'ALERTMANAGER_FAILED' });

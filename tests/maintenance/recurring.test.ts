@@ -28,7 +28,7 @@ describe('a recurring window', () => {
     expect(minutesLeft).toBeGreaterThan(37);
     expect(minutesLeft).toBeLessThan(41);
     expect((await it.samples('maintenance_active')).get('window="nightly"')).toBe(1);
-    expect(await it.http.disable('chief')).toHaveLength(1);
+    expect(await it.http.disable('chief')).toMatchObject({ wishes: [{ name: 'nightly' }], state: 'ended' });
     await it.look();
     expect(await alertmanager.silences()).toEqual([]);
     const rows = await fresh.sql`select count(*)::int as rows from flowgauge.maintenance_wishes`;
@@ -60,6 +60,22 @@ describe('a recurring window', () => {
     await none.look();
     await none.look();
     expect(await alertmanager.silences()).toEqual([]);
+  });
+
+  it('begins and ends by the clock of the store, whatever ours says', async () => {
+    const { db, fresh } = await freshStore();
+    const alertmanager = await plainAlertmanager();
+    const begin = new Date(Date.now() - 20 * 60_000);
+    const cron = `${begin.getUTCMinutes()} ${begin.getUTCHours()} * * *`;
+    const section = `maintenance: { windows: { nightly: { cron: "${cron}", duration: 1h } } }`;
+    for (const aheadMs of [3_600_000, 0, 3_600_000, -3_600_000]) {
+      const wallMs = () => Date.now() + aheadMs;
+      const at = { db, alertmanagerUrl: alertmanager.url, more: section, wallMs, job: 'by hand' } as const;
+      await startKeeper(at).look();
+      expect([aheadMs, (await alertmanager.silences()).length]).toEqual([aheadMs, 1]);
+    }
+    const rows = await fresh.sql`select cancelled_by, ended_at from flowgauge.maintenance_wishes`;
+    expect(rows).toEqual([{ cancelled_by: null, ended_at: null }]);
   });
 
   it('is shown with its next time when the clocks change', async () => {

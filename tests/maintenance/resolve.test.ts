@@ -26,6 +26,25 @@ describe('an alert that somebody calls resolved', () => {
     expect(await it.alertmanager.silences()).toEqual([]);
   });
 
+  it('is not resolved with more than fifty others: nothing is silenced, and the remedy is told', async () => {
+    const it = await arena();
+    for (let part = 0; part < 50; part += 1) await it.alertmanager.post({ ...FIRING, part: `${part}` });
+    await it.alertmanager.post({ ...FIRING, part: 'one more' });
+    await expect(it.http.resolve(resolve)).rejects.toMatchObject({
+      problem: {
+        status: 409,
+        code: 'TOO_MANY_ALERTS',
+        detail: expect.stringContaining('51 alerts'),
+        remedy: expect.stringContaining('/api/monitoring/maintenance/enable'),
+      },
+    });
+    expect((await it.http.status()).wishes).toEqual([]);
+    expect(await it.alertmanager.silences()).toEqual([]);
+    await it.alertmanager.post({ ...FIRING, part: 'one more' }, 'ended');
+    expect(await it.http.resolve(resolve)).toMatchObject({ alerts: 50 });
+    expect((await it.http.status()).wishes).toHaveLength(50);
+  });
+
   it('is silenced, it alone with its copies, until it is over', async () => {
     const { db } = await freshStore();
     const alertmanager = await plainAlertmanager();

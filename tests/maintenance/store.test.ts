@@ -75,3 +75,13 @@ it('asked for many times at the same moment it is one wish; for other alerts it 
   await wantWish(db, { ...WISH, tag: 'flowgauge-o', matchers: orders });
   expect(await openWishes(db)).toHaveLength(2);
 });
+
+it('wishes come the oldest first, by their number and not by its digits', async () => {
+  const { db } = await freshStore();
+  const tags = Array.from({ length: 11 }, (_, index) => `flowgauge-${index}`);
+  for (const tag of tags) {
+    const matchers = [{ name: 'flow', value: tag, isEqual: true }];
+    await wantWish(db, { ...WISH, tag, matchers });
+  }
+  expect((await openWishes(db)).map(({ tag }) => tag)).toEqual(tags);
+});
