@@ -1,6 +1,7 @@
 /** Owns the latest picture of each flow: takes totals, ages, queues and audits as they come, writes series, answers the API. */
 import type { Backlog } from './changes/change-source.js';
 import type { RunnerEvent } from './changes/flow-runner.js';
+import { Continuity } from './flows/continuity.js';
 import { type CaptureMode, type Flow, OTHER, statusLabels, tightestLimitMs } from './flows/flow.js';
 import { MoveHistory, type StatusNow } from './flows/history.js';
 import {
@@ -20,6 +21,7 @@ interface Picture {
   readonly flow: Flow;
   readonly mode: CaptureMode;
   readonly history: MoveHistory;
+  readonly continuity: Continuity;
   totals: FlowTotals | undefined;
   now: ReadonlyMap<string, StatusNow & { readonly over: number }>;
   backlog: Backlog | undefined;
@@ -44,6 +46,7 @@ export class FlowBoard {
       flow,
       mode,
       history: new MoveHistory(flow),
+      continuity: new Continuity(mode),
       totals: undefined,
       now: new Map(),
       backlog: undefined,
@@ -73,6 +76,7 @@ export class FlowBoard {
       if (mine === undefined || picture.mode === 'snapshot') continue;
       picture.totals = mine;
       picture.asOfMs = this.nowMs();
+      picture.continuity.tookTotals(this.nowMs() / 1000);
       publishTotals(this.metrics, picture.flow, mine);
       picture.history.remember(this.nowMs() / 1000, mine.moves);
       this.judge(picture);
@@ -98,11 +102,20 @@ export class FlowBoard {
     return [...this.pictures.values()].map((picture) => this.overview(picture));
   }
 
-  /** What moved in a flow within the last `seconds`; undefined while its moves are not counted. */
+  /** What moved in a flow within the last `seconds`; undefined while its moves are not counted as they happen. */
   recentMoves(flow: string, seconds: number): ReturnType<MoveHistory['recent']> {
     const picture = this.pictures.get(flow);
-    if (picture?.totals === undefined) return undefined;
-    return picture.history.recent(this.nowMs() / 1000, seconds, picture.totals.moves);
+    const nowSeconds = this.nowMs() / 1000;
+    const sinceSeconds = picture?.continuity.since(nowSeconds);
+    if (picture?.totals === undefined || sinceSeconds === undefined) return undefined;
+    return picture.history.recent(nowSeconds, seconds, sinceSeconds, picture.totals.moves);
+  }
+
+  /** The flows whose moves are counted as they happen: the store answers, and no backlog is being read. */
+  counted(): ReadonlySet<string> {
+    const nowSeconds = this.nowMs() / 1000;
+    const known = [...this.pictures].filter(([, one]) => one.continuity.since(nowSeconds) !== undefined);
+    return new Set(known.map(([name]) => name));
   }
 
   private overview({ flow, mode, totals, now, backlog, verdict, asOfMs }: Picture): FlowOverview {
@@ -140,6 +153,7 @@ export class FlowBoard {
     const picture = this.pictures.get(flow.name);
     if (picture === undefined) return;
     picture.backlog = backlog;
+    picture.continuity.looked(this.nowMs() / 1000, backlog.oldestAgeSeconds);
     this.metrics.flowCaptureLag.set({ flow: flow.name }, backlog.oldestAgeSeconds);
     this.metrics.flowCaptureBacklog.set({ flow: flow.name }, backlog.entries);
   }

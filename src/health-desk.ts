@@ -2,6 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import { alertmanagerAt } from './alerts/alertmanager.js';
 import type { ValidConfig } from './config/valid-config.js';
+import { watchdogName } from './config/watchdog-name.js';
 import type { FlowOverview } from './http/deps.js';
 import type { NumbersDeps } from './http/metrics-api.js';
 import type { Metrics } from './metrics/registry.js';
@@ -34,6 +35,8 @@ export interface HealthDeskOptions {
   readonly resources: Pick<ResourceBoard, 'latest'> | undefined;
   readonly probes: Pick<ProbeBoard, 'latest'>;
   readonly flows: () => readonly FlowOverview[];
+  /** The flows whose moves are counted as they happen. */
+  readonly counted: () => ReadonlySet<string>;
   readonly ready: () => ReadyFacts;
   readonly isLeader: () => boolean;
   readonly jobStates: () => ReadonlyMap<string, JobState>;
@@ -48,14 +51,15 @@ export interface HealthDesk {
 
 /** The desk of an exporter. */
 export function openHealthDesk(options: HealthDeskOptions): HealthDesk {
-  const { config, metrics, log, store, resources, probes, flows, ready, isLeader, jobStates } = options;
+  const { config, metrics, log, store, resources, probes, flows, counted, ready, isLeader, jobStates } =
+    options;
   const { notifications, alertmanagerUrl, thresholds } = config;
   const channels = notifications === undefined ? [] : channelsOf(notifications);
   const breakerWatch = new BreakerWatch(metrics);
   const channelWatch = new ChannelWatch(metrics, channels);
   const performed = new PerformanceWindow(metrics);
   const alertmanager = alertmanagerUrl === undefined ? undefined : alertmanagerAt(alertmanagerUrl);
-  const firing = new FiringBoard(alertmanager, Date.now);
+  const firing = new FiringBoard(alertmanager, watchdogName(notifications), Date.now);
   const look: Job = {
     name: 'health_look',
     every: { periodMs: LOOK_EVERY_MS },
@@ -63,8 +67,7 @@ export function openHealthDesk(options: HealthDeskOptions): HealthDesk {
     async run() {
       breakerWatch.look(Date.now());
       channelWatch.look(Date.now());
-      const counted = flows().filter(({ asOf }) => asOf !== undefined);
-      await performed.look(performance.now(), new Set(counted.map(({ flow }) => flow)));
+      await performed.look(performance.now(), counted());
     },
   };
   const facts: HealthFacts = {
@@ -91,7 +94,7 @@ export function openHealthDesk(options: HealthDeskOptions): HealthDesk {
           ? undefined
           : {
               keptMs: notifications.retention.sentMs,
-              ends: (seconds) => readEnds(store, channels, seconds),
+              ends: (span) => readEnds(store, channels, span),
               failures: (seconds, limit) => readFailures(store, seconds, limit),
             },
       logger: log.named('http'),

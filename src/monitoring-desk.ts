@@ -2,6 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import { alertmanagerAt } from './alerts/alertmanager.js';
 import type { ValidConfig } from './config/valid-config.js';
+import { watchdogName } from './config/watchdog-name.js';
 import type { AlertDeps } from './http/alert-api.js';
 import type { MaintenanceDeps } from './http/maintenance-api.js';
 import type { MonitoringDeps } from './http/monitoring-api.js';
@@ -21,7 +22,7 @@ const MOST_ENDED = 1_000;
 
 /** What the desk looks at. */
 export interface MonitoringDeskOptions {
-  readonly config: Pick<ValidConfig, 'prometheusUrl' | 'alertmanagerUrl' | 'thresholds'>;
+  readonly config: Pick<ValidConfig, 'prometheusUrl' | 'alertmanagerUrl' | 'thresholds' | 'notifications'>;
   readonly metrics: Pick<Metrics, 'startTime' | 'recommendations' | 'onScrape'>;
   readonly logger: Logger;
   readonly facts: HealthFacts;
@@ -71,9 +72,10 @@ function shared(ask: () => Promise<readonly ThresholdReport[]>): () => Promise<r
 
 function groupsAt(
   url: string,
-  { alerts, maintenance, wallMs }: MonitoringDeskOptions,
+  { config, alerts, maintenance, wallMs }: MonitoringDeskOptions,
 ): (signal: AbortSignal) => Promise<AlertGroupsReport> {
   const alertmanager = alertmanagerAt(url);
+  const watchdog = watchdogName(config.notifications);
   return async (signal) => {
     const [active, past, work] = await Promise.all([
       alertmanager.groups(signal),
@@ -83,13 +85,18 @@ function groupsAt(
         sinceMs: wallMs() - ENDED_MS,
         untilMs: undefined,
         limit: MOST_ENDED,
+        deliveries: 'left out',
       }),
       maintenance?.status(),
     ]);
     const until = work?.wishes.filter(({ kind }) => kind !== 'resolve').map(({ untilMs }) => untilMs) ?? [];
     return {
-      active,
-      ended: past?.events.map(endedOf),
+      active: active.map((group) => ({
+        ...group,
+        alerts: group.alerts.filter(({ labels }) => labels.alertname !== watchdog),
+      })),
+      ended: past?.events.map(endedOf).filter(({ alertname }) => alertname !== watchdog),
+      isEndedComplete: past === undefined || past.events.length >= past.total,
       maintenanceUntilMs: until.length === 0 ? undefined : Math.max(...until),
     };
   };

@@ -107,6 +107,7 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
     resources,
     probes,
     flows: () => board.overviews(),
+    counted: () => board.counted(),
     ready: () => ({ storeAnswers: storeAnswers(state), uncounted: uncountedFlows(runners) }),
     isLeader,
     jobStates: () => supervisor?.states() ?? new Map(),

@@ -15,6 +15,7 @@ import {
 import { file, filePath, names, span } from './notification-fields.js';
 import { email, telegram, webhook } from './notification-ways-schema.js';
 import { bad, good } from './problem.js';
+import { WATCHDOG } from './watchdog-name.js';
 
 const SEND_PAUSES_MS = 5_000;
 
@@ -28,8 +29,8 @@ const watchdog = z.strictObject({
   alertname: defaulted(
     {
       meaning: 'The alert that always fires, as a sign of life.',
-      example: 'Watchdog',
-      default: 'Watchdog',
+      example: WATCHDOG,
+      default: WATCHDOG,
       bounds: '1 to 100 characters',
     },
     text((name) =>

@@ -80,17 +80,20 @@ export class MoveHistory {
   }
 
   /**
-   * Moves of the last `seconds` (at most the length of the memory), up to the totals of now. `windowSeconds` is what is
-   * really looked back on; undefined before the first sample.
+   * Moves of the last `seconds` (at most the length of the memory), up to the totals of now. Nothing before
+   * `sinceSeconds` (since the epoch) is looked back on. `windowSeconds` is what really is; undefined before the first
+   * sample from then on.
    */
   recent(
     atSeconds: number,
     seconds: number,
+    sinceSeconds: number,
     moves: readonly MoveTotal[],
   ):
     | { readonly windowSeconds: number; readonly into: ReadonlyMap<string, number>; readonly total: number }
     | undefined {
-    const before = this.sampleBefore(atSeconds - seconds);
+    const known = this.samples.filter((sample) => sample.atSeconds >= sinceSeconds);
+    const before = known.findLast((sample) => sample.atSeconds <= atSeconds - seconds) ?? known[0];
     if (before === undefined) return undefined;
     const now = sampleOf(atSeconds, moves);
     const into = new Map([...now.into.keys()].map((to) => [to, difference(now.into, before.into, to)]));

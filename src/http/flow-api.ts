@@ -3,15 +3,15 @@
 import type { LimitSeverity } from '../flows/flow.js';
 import { type FlowDays, MAX_DAILY_DAYS, MAX_TRANSITION_DAYS, sumOfDays } from '../operations/flow-days.js';
 import { type Answer, type FaceRequest, jsonAnswer } from './answer.js';
+import { countedDays, inTime, type StoreAsked } from './counted-flow.js';
 import type { FlowOverview, HttpDeps, StatusOverview, StuckItem, StuckReport } from './deps.js';
-import { badField, HttpProblem, notConfigured } from './problem.js';
+import { badField, HttpProblem } from './problem.js';
 import { type NumberBounds, wholeNumber } from './query-number.js';
 
 const TRANSITION_DAYS = { least: 1, most: MAX_TRANSITION_DAYS, usual: 7 } as const;
 const DAILY_DAYS = { least: 1, most: MAX_DAILY_DAYS, usual: 30 } as const;
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 1_000;
-const DEFAULT_DEADLINE_MS = 5_000;
 
 /** `GET /api/flows` */
 export function listFlows(deps: Pick<HttpDeps, 'flows'>): Answer {
@@ -30,7 +30,7 @@ export async function showStuck(
 ): Promise<Answer> {
   const limit = parseLimit(request.query.getAll('limit'));
   const overview = findFlow(deps.flows(), request);
-  const report = await inTime(deps, request, 'the stuck items', (signal) =>
+  const report = await inTime(storeOf(deps), request, 'the stuck items', (signal) =>
     deps.stuck(overview.flow, { limit, signal }),
   );
   return jsonAnswer(200, stuckJson(overview, report));
@@ -59,39 +59,15 @@ type DayDeps = Pick<HttpDeps, 'flows' | 'flowDays' | 'logger' | 'stuckDeadlineMs
 
 async function daysOf(deps: DayDeps, request: FaceRequest, bounds: NumberBounds): Promise<FlowDays> {
   const days = wholeNumber(request.query, 'days', bounds);
-  const { flow } = findFlow(deps.flows(), request);
-  const told = await inTime(deps, request, 'the totals per day', async () => deps.flowDays?.(flow, days));
-  if (told !== undefined) return told;
-  throw notConfigured(
-    'the moves of this flow are not counted, or not yet',
-    'see the readiness endpoint; a flow in the mode snapshot needs `flowgauge install`',
+  const overview = findFlow(deps.flows(), request);
+  const read = await inTime(storeOf(deps), request, 'the totals per day', async () =>
+    deps.flowDays?.(overview.flow, days),
   );
+  return countedDays(overview, read);
 }
 
-async function inTime<T>(
-  deps: Pick<HttpDeps, 'logger' | 'stuckDeadlineMs'>,
-  request: FaceRequest,
-  what: string,
-  read: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const deadline = AbortSignal.timeout(deps.stuckDeadlineMs ?? DEFAULT_DEADLINE_MS);
-  const signal = AbortSignal.any([request.signal, deadline]);
-  try {
-    return await Promise.race([read(signal), rejectOn(signal)]);
-  } catch (error) {
-    if (!request.signal.aborted)
-      deps.logger.warn(`${what} could not be read`, { flow: request.params.flow ?? '', err: error });
-    throw new HttpProblem(
-      {
-        status: 503,
-        title: 'Service Unavailable',
-        code: 'STORE_UNAVAILABLE',
-        detail: `the store did not answer, so ${what} are not known`,
-        remedy: 'try again; if it stays, see the readiness endpoint and the log',
-      },
-      { 'retry-after': '5' },
-    );
-  }
+function storeOf({ logger, stuckDeadlineMs }: Pick<HttpDeps, 'logger' | 'stuckDeadlineMs'>): StoreAsked {
+  return { logger, deadlineMs: stuckDeadlineMs };
 }
 
 function findFlow(flows: readonly FlowOverview[], request: FaceRequest): FlowOverview {
@@ -117,13 +93,6 @@ function parseLimit(values: readonly string[]): number {
     values.join(', '),
     `one whole number from 1 to ${MAX_LIMIT}, or none for ${DEFAULT_LIMIT}`,
   );
-}
-
-function rejectOn(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }
 
 function flowJson(overview: FlowOverview): unknown {

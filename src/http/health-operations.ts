@@ -156,6 +156,7 @@ const PRIORITY = object({
       warning_seconds: MAYBE,
       critical_seconds: MAYBE,
       used_of_limit: MAYBE,
+      as_of: orNull(MOMENT),
     }),
   ),
 });

@@ -1,7 +1,6 @@
 /** Owns the HTTP of monitoring: one flow at a glance, the system, its history in Prometheus, groups of alerts, better thresholds. */
 import { AlertmanagerError } from '../alerts/alertmanager.js';
-import type { FlowFacts } from '../operations/health-facts.js';
-import { type ChosenFlow, chooseFlow, type MonitoringFacts } from '../operations/monitoring-facts.js';
+import type { MonitoringFacts } from '../operations/monitoring-facts.js';
 import { dashboardBody, tokenFlowBody } from '../operations/monitoring-flow.js';
 import { type AlertGroupsReport, alertGroupsBody } from '../operations/monitoring-groups.js';
 import { systemHealthBody } from '../operations/monitoring-system.js';
@@ -14,10 +13,13 @@ import { historyBody } from '../operations/trend-body.js';
 import { MAX_HISTORY_HOURS, type PerformanceHistory } from '../operations/trend-history.js';
 import type { Logger } from '../telemetry/logger.js';
 import { type Answer, type FaceRequest, jsonAnswer } from './answer.js';
-import { badField, HttpProblem, notConfigured } from './problem.js';
+import { flowOf, unavailable } from './counted-flow.js';
+import { type HttpProblem, notConfigured } from './problem.js';
 import { wholeNumber } from './query-number.js';
 
 const DEFAULT_HOURS = 24;
+/** The usual flow, where nobody names one. */
+const USUAL_FLOW = 'tokens';
 
 /** What stands behind the routes of monitoring. A part that is undefined is not configured. */
 export interface MonitoringDeps {
@@ -33,12 +35,12 @@ export interface MonitoringDeps {
 
 /** `GET /api/monitoring/dashboard?flow=` */
 export function showDashboard({ facts }: MonitoringDeps, request: FaceRequest): Answer {
-  return jsonAnswer(200, dashboardBody(facts, flowOf(facts, request)));
+  return jsonAnswer(200, dashboardBody(facts, flowOf(facts, request.query, USUAL_FLOW)));
 }
 
 /** `GET /api/monitoring/tokens/flow?flow=` */
 export function showTokenFlow({ facts }: MonitoringDeps, request: FaceRequest): Answer {
-  return jsonAnswer(200, tokenFlowBody(facts, flowOf(facts, request)));
+  return jsonAnswer(200, tokenFlowBody(facts, flowOf(facts, request.query, USUAL_FLOW)));
 }
 
 /** `GET /api/monitoring/system/health`; 503 when measuring is off. */
@@ -83,19 +85,6 @@ export function showRecommendations(monitoring: MonitoringDeps | undefined): Ans
   return jsonAnswer(200, recommendationsBody(monitoring.facts));
 }
 
-function flowOf(facts: MonitoringFacts, { query }: FaceRequest): FlowFacts {
-  const name = query.get('flow') ?? undefined;
-  const chosen = chooseFlow(facts.flows(), name, 'tokens');
-  if (chosen.kind === 'chosen') return chosen.flow;
-  throw noFlow(chosen, name);
-}
-
-function noFlow(chosen: Exclude<ChosenFlow, { kind: 'chosen' }>, name: string | undefined): HttpProblem {
-  if (chosen.kind === 'none open')
-    return notConfigured('no flow is open', 'name a table in flows, and see the readiness endpoint');
-  return badField('flow', name ?? '', `one of: ${chosen.names.join(', ')}`);
-}
-
 const NO_PROMETHEUS = () => notConfigured('no Prometheus is configured', 'set prometheus.url');
 
 /** What another server does not answer is its failure, told with its remedy, never an empty list. */
@@ -131,12 +120,5 @@ function problemOf(error: unknown): HttpProblem | undefined {
     'STORE_UNAVAILABLE',
     'the store did not answer',
     'try again; if it stays, see the readiness endpoint and the log',
-  );
-}
-
-function unavailable(code: string, detail: string, remedy: string): HttpProblem {
-  return new HttpProblem(
-    { status: 503, title: 'Service Unavailable', code, detail, remedy },
-    { 'retry-after': '5' },
   );
 }

@@ -48,6 +48,7 @@ export const DASHBOARD_SHOWN: Operation = {
   summary: 'One flow at a glance: items per status, pace, the machine, what is wrong, the circuit breakers.',
   parameters: [FLOW],
   answers: answering('The flow.', {
+    as_of: orNull(MOMENT),
     flow: TEXT,
     token_statistics: object({
       by_status: COUNTS,
@@ -84,6 +85,7 @@ export const TOKEN_FLOW_SHOWN: Operation = {
   summary: 'Items per status, activations of the last hour, and what holds the flow up.',
   parameters: [FLOW],
   answers: answering('The flow.', {
+    as_of: orNull(MOMENT),
     flow: TEXT,
     verdict: orNull({ enum: VERDICTS }),
     token_counts: COUNTS,
@@ -255,6 +257,7 @@ export const ALERT_GROUPS_SHOWN: Operation = {
       active_alerts: COUNT,
       resolved_last_24h: orNull(COUNT),
       total_groups: COUNT,
+      complete: orNull(FLAG),
       maintenance_mode: FLAG,
       maintenance_until: orNull(MOMENT),
     }),
@@ -279,4 +282,5 @@ export const RECOMMENDATIONS_SHOWN: Operation = {
     count: COUNT,
     message: TEXT,
   }),
+  problems: [503],
 };

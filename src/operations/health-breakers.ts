@@ -1,8 +1,12 @@
 /** Owns one line per circuit breaker: its state, what it has counted, and when a call of it last failed. */
 import { watchedBreakers } from '../metrics/policies.js';
 import type { Metrics } from '../metrics/registry.js';
+import type { CircuitBreaker } from '../resilience/breaker.js';
 import type { BreakerStateName } from '../resilience/breaker-state.js';
 import { type BreakerOutcome, breakerOutcomes } from '../resilience/events.js';
+
+const GOOD: ReadonlySet<BreakerOutcome> = new Set(['success', 'slow']);
+const BAD: ReadonlySet<BreakerOutcome> = new Set(['failure', 'timeout']);
 
 /** One breaker. */
 export interface BreakerLine {
@@ -10,6 +14,8 @@ export interface BreakerLine {
   readonly state: BreakerStateName;
   /** Failures in a row; 0 unless closed. */
   readonly failureCount: number;
+  /** Failures since the last success, in whatever state; a call that was turned away is none. */
+  readonly failuresInRow: number;
   /** Successful trials; 0 unless half-open. */
   readonly successCount: number;
   /** To the length of the pause between two looks; undefined when none failed since the breaker was first seen. */
@@ -20,15 +26,19 @@ export interface BreakerLine {
   readonly calls: Readonly<Record<BreakerOutcome, number>>;
 }
 
-/** Remembers when the counted failures of each breaker last rose. Looked at by a job; costs the calls nothing. */
+/** Remembers when the failures of each breaker last rose, told by a job, and how many came since a success. */
 export class BreakerWatch {
   readonly #seen = new Map<string, { failures: number; lastFailureMs: number | undefined }>();
+  readonly #inRow = new WeakMap<CircuitBreaker, number>();
 
-  constructor(private readonly metrics: Metrics) {}
+  /** Breakers that are on the metrics already are followed at once, others from the next look on. */
+  constructor(private readonly metrics: Metrics) {
+    this.#breakers();
+  }
 
   /** Compares with the look before; `nowMs` is the wall clock in milliseconds. */
   look(nowMs: number): void {
-    for (const { name } of watchedBreakers(this.metrics)) {
+    for (const { name } of this.#breakers()) {
       const failures = this.#calls(name, 'failure') + this.#calls(name, 'timeout');
       const before = this.#seen.get(name);
       // A breaker that failed before the first look failed since the process began, which is not long ago.
@@ -39,7 +49,7 @@ export class BreakerWatch {
 
   /** The breakers of this process, by name. */
   lines(): readonly BreakerLine[] {
-    return watchedBreakers(this.metrics)
+    return this.#breakers()
       .map((breaker) => {
         const { name, state, consecutiveFailures, trialSuccesses, retryAfterMs } = breaker.status();
         const lastFailureMs = this.#seen.get(name)?.lastFailureMs;
@@ -48,6 +58,7 @@ export class BreakerWatch {
           name,
           state,
           failureCount: consecutiveFailures,
+          failuresInRow: this.#inRow.get(breaker) ?? 0,
           successCount: trialSuccesses,
           lastFailureAt: lastFailureMs === undefined ? undefined : new Date(lastFailureMs),
           retryAfterSeconds: retryAfterMs === undefined ? undefined : retryAfterMs / 1000,
@@ -55,6 +66,21 @@ export class BreakerWatch {
         };
       })
       .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** An open breaker has forgotten its failures: only its events tell how many came since a success. */
+  #breakers(): readonly CircuitBreaker[] {
+    const breakers = watchedBreakers(this.metrics);
+    for (const breaker of breakers) {
+      if (this.#inRow.has(breaker)) continue;
+      this.#inRow.set(breaker, breaker.consecutiveFailures);
+      breaker.onEvent((event) => {
+        if (event.kind !== 'breaker_call') return;
+        if (GOOD.has(event.outcome)) this.#inRow.set(breaker, 0);
+        else if (BAD.has(event.outcome)) this.#inRow.set(breaker, (this.#inRow.get(breaker) ?? 0) + 1);
+      });
+    }
+    return breakers;
   }
 
   #calls(breaker: string, outcome: BreakerOutcome): number {

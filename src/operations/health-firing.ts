@@ -13,15 +13,17 @@ export type FiringReport =
   | { readonly kind: 'off' }
   /** It has not answered lately, or not yet. */
   | { readonly kind: 'unknown' }
+  /** Muted ones too, the sign of life not among them. */
   | { readonly kind: 'known'; readonly at: Date; readonly alerts: readonly ActiveAlert[] };
 
 /** One board per process; its job is started by whoever runs the others. */
 export class FiringBoard {
   #latest: { readonly atMs: number; readonly alerts: readonly ActiveAlert[] } | undefined;
 
-  /** `wallMs` is the wall clock in milliseconds since the epoch. */
+  /** `watchdog` names the alert that always fires, as a sign of life; `wallMs` is the wall clock in milliseconds. */
   constructor(
     private readonly alertmanager: Pick<Alertmanager, 'alerts'> | undefined,
+    private readonly watchdog: string,
     private readonly wallMs: () => number,
   ) {}
 
@@ -35,7 +37,8 @@ export class FiringBoard {
         deadlineMs: DEADLINE_MS,
         backoff: { firstMs: 2_000, maxMs: EVERY_MS },
         run: async (signal) => {
-          const alerts = await alertmanager.alerts([], signal);
+          const all = await alertmanager.alerts([], signal);
+          const alerts = all.filter(({ labels }) => labels.alertname !== this.watchdog);
           this.#latest = { atMs: this.wallMs(), alerts };
         },
       },
@@ -51,7 +54,7 @@ export class FiringBoard {
   }
 }
 
-/** Alerts that ask for somebody now, by severity. Muted ones do not, and what has no severity is a sign of life. */
+/** Alerts that ask for somebody now, by severity. Muted ones do not. */
 export interface FiringCounts {
   readonly critical: number;
   readonly error: number;
@@ -71,7 +74,7 @@ export function countFiring(alerts: readonly ActiveAlert[]): FiringCounts {
   return counts;
 }
 
-/** The rung of the ladder that a label means; undefined for an alert that asks for nobody, such as the Watchdog. */
+/** The rung of the ladder that a label means; undefined for `none`, which asks for nobody. */
 export function severityOf(label: string | undefined): keyof Omit<FiringCounts, 'muted'> | undefined {
   if (label === 'critical' || label === 'error' || label === 'warning' || label === 'info') return label;
   // A rule of somebody else's may have a word of its own, or none: not known is no reason to hide it.

@@ -49,8 +49,8 @@ export class PerformanceWindow {
   constructor(private readonly metrics: Looked) {}
 
   /**
-   * Looks. `nowMs` is a monotonic clock in milliseconds; `counted` are the flows whose totals have come from the store:
-   * until then their counters are at zero, and the jump to the stored total is no move.
+   * Looks. `nowMs` is a monotonic clock in milliseconds; `counted` are the flows that are counted as they move: before
+   * that their counters are at zero or stand still, and the jump to the stored total is no move of these minutes.
    */
   async look(nowMs: number, counted: ReadonlySet<string>): Promise<void> {
     const { httpServerDuration, httpClientDuration, flowTransitions, eventLoopDelay } = this.metrics;
@@ -99,9 +99,9 @@ export class PerformanceWindow {
     };
   }
 
-  /** Counted from the first look that knows the flow; with one look alone nothing is known of its pace. */
+  /** Counted from the first look since which each knew the flow; with one look alone nothing is known of its pace. */
   #pace(flow: string, total: number, nowMs: number): readonly (readonly [string, number])[] {
-    const first = this.#looks.find(({ moves }) => moves.has(flow));
+    const first = this.#looks[this.#looks.findLastIndex(({ moves }) => !moves.has(flow)) + 1];
     if (first === undefined || first.atMs === nowMs) return [];
     // Totals of a store that was replaced begin again below those of before.
     const moved = Math.max(0, total - first.moves.get(flow)!);

@@ -2,7 +2,7 @@
 import type { LimitSeverity } from '../flows/flow.js';
 import { type FlowFacts, type HealthFacts, rounded, type StatusFacts } from './health-facts.js';
 
-/** How urgent the head of a queue is; the words after the limit that it has passed. */
+/** How urgent the head of a queue is, the most urgent first; the words after the limit that it has passed. */
 export const PRIORITIES = ['critical', 'warning', 'normal'] as const;
 type Priority = (typeof PRIORITIES)[number];
 
@@ -25,7 +25,7 @@ export function priorityBody(
     }),
   );
   if (queues.length === 0) return undefined;
-  queues.sort((a, b) => (b.usedOfLimit ?? -1) - (a.usedOfLimit ?? -1));
+  queues.sort((a, b) => rank(a) - rank(b) || (b.usedOfLimit ?? -1) - (a.usedOfLimit ?? -1));
   const counts = PRIORITIES.map((one) => [one, queues.filter(({ priority }) => priority === one).length]);
   return {
     status: queues.every(({ priority }) => priority === 'normal') ? 'healthy' : 'degraded',
@@ -35,8 +35,13 @@ export function priorityBody(
   };
 }
 
+/** A critical limit that has just been passed comes before a warning that was passed many times over. */
+function rank({ priority }: Queue): number {
+  return PRIORITIES.indexOf(priority);
+}
+
 function queueOf(
-  { flow }: FlowFacts,
+  { flow, asOf }: FlowFacts,
   { status, items, stuckItems, oldestAgeSeconds: age }: StatusFacts,
   limits: Partial<Record<LimitSeverity, number>>,
 ): Queue {
@@ -54,6 +59,7 @@ function queueOf(
     warning_seconds: limits.warning ?? null,
     critical_seconds: limits.critical ?? null,
     used_of_limit: rounded(usedOfLimit),
+    as_of: asOf?.toISOString() ?? null,
   };
   return { priority, usedOfLimit, body };
 }

@@ -10,19 +10,22 @@ export interface ChannelEnds {
   readonly failed: number;
 }
 
-/** The ends of these channels within the last `seconds`; one without messages has zeros. */
+/** The ends of these channels within the last seconds, or within the store's day in UTC; one without messages has zeros. */
 export async function readEnds(
   db: Database,
   channels: readonly string[],
-  seconds: number,
+  span: number | 'today',
 ): Promise<readonly ChannelEnds[]> {
   return db.run('count ended messages', DEADLINE_MS, async (sql) => {
+    const since =
+      span === 'today'
+        ? sql`date_trunc('day', clock_timestamp() at time zone 'UTC') at time zone 'UTC'`
+        : sql`clock_timestamp() - make_interval(secs => ${span}::float8)`;
     const rows = await sql<{ channel: string; sent: string; dead: string }[]>`
       select channel, (count(*) filter (where state = 'sent'))::text as sent,
              (count(*) filter (where state = 'dead'))::text as dead
         from flowgauge.notification_messages
-       where state in ('sent', 'dead')
-         and finished_at >= clock_timestamp() - make_interval(secs => ${seconds}::float8)
+       where state in ('sent', 'dead') and finished_at >= ${since}
        group by channel`;
     return channels.map((channel) => {
       const row = rows.find((one) => one.channel === channel);
@@ -59,9 +62,9 @@ export async function readFailures(db: Database, seconds: number, limit: number)
              to_char(finished_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as sent_at,
              coalesce(reason, 'unknown') || coalesce(': ' || detail, '') as error_message,
              (count(*) over ())::text as total
-        from flowgauge.notification_messages
+        from flowgauge.notification_messages m
        where state = 'dead' and finished_at >= clock_timestamp() - make_interval(secs => ${seconds}::float8)
-       order by finished_at desc, id desc limit ${limit}::int`;
+       order by finished_at desc, m.id desc limit ${limit}::int`;
     const failures = rows.map(({ total: _total, ...row }) => ({ ...row, id: Number(row.id) }));
     return { total: Number(rows[0]?.total ?? 0), failures };
   });

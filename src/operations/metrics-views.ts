@@ -18,6 +18,7 @@ export interface MissingPart {
 
 /** What the larger answers are made from; undefined is what cannot be told now. */
 export interface Numbers {
+  readonly now: Date;
   readonly flow: FlowFacts;
   readonly week: FlowDays | undefined;
   readonly endsToday: readonly ChannelEnds[] | undefined;
@@ -66,20 +67,19 @@ export function circuitBreakersBody(facts: Pick<HealthFacts, 'breakers'>): Body 
 }
 
 /** The body of `/summary`. */
-export function summaryBody(now: Date, numbers: Numbers): Body {
-  return { ...summaryJson(now, numbers), missing: numbers.missing };
+export function summaryBody(numbers: Numbers): Body {
+  return { ...summaryJson(numbers), missing: numbers.missing };
 }
 
 /** The body of `/dashboard`. */
 export function dashboardBody(facts: HealthFacts, numbers: Numbers): Body {
-  const { flow, week, endsOfDay, missing } = numbers;
-  const now = facts.now();
+  const { now, flow, week, endsOfDay, missing } = numbers;
   const firing = facts.firing();
   return {
     health_status: overviewOf(facts).status,
     timestamp: now.toISOString(),
     flow: flow.flow,
-    daily_summary: summaryJson(now, numbers),
+    daily_summary: summaryJson(numbers),
     orders_last_7_days: week === undefined ? null : arrivalsByDay(week),
     status_changes_last_7_days: week === undefined ? null : changesByStatus(flow, week),
     notification_success_rate_24h: endsOfDay === undefined ? null : rateJson(endsOfDay).success_rate,
@@ -89,8 +89,9 @@ export function dashboardBody(facts: HealthFacts, numbers: Numbers): Body {
   };
 }
 
-function summaryJson(now: Date, { flow, week, endsToday }: Numbers): Body {
-  const date = now.toISOString().slice(0, 10);
+function summaryJson({ now, flow, week, endsToday }: Numbers): Body {
+  // The days are the store's: by our own clock today could be one that it does not have, or has no more.
+  const date = week?.to ?? now.toISOString().slice(0, 10);
   const today = week?.days.find(({ day }) => day === date);
   const known = flow.statuses.flatMap(({ items }) => items ?? []);
   return {

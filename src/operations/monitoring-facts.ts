@@ -13,7 +13,7 @@ export interface RecentMoves {
 
 /** Where the facts come from. Nothing here waits or asks a network. */
 export interface MonitoringFacts extends HealthFacts {
-  /** Undefined while the totals of the flow are not known, or its moves are not counted. */
+  /** Undefined while the moves of the flow are not counted as they happen: no store, no look, or a backlog. */
   recentMoves(flow: string, seconds: number): RecentMoves | undefined;
 }
 

@@ -41,6 +41,7 @@ export function tokenFlowBody(facts: MonitoringFacts, flow: FlowFacts) {
   const has = (status: string) => flow.statuses.some((one) => one.status === status);
   return {
     timestamp: facts.now().toISOString(),
+    as_of: flow.asOf?.toISOString() ?? null,
     flow: flow.flow,
     verdict: flow.verdict ?? null,
     token_counts: tokenCounts(flow),
@@ -65,6 +66,7 @@ export function dashboardBody(facts: MonitoringFacts, flow: FlowFacts) {
   const breakers = facts.breakers();
   return {
     timestamp: facts.now().toISOString(),
+    as_of: flow.asOf?.toISOString() ?? null,
     flow: flow.flow,
     token_statistics: {
       by_status: tokenCounts(flow),

@@ -18,12 +18,17 @@ export interface AlertGroupsReport {
   readonly active: readonly AlertGroup[];
   /** Of the last 24 hours; undefined when no history is kept. */
   readonly ended: readonly EndedAlert[] | undefined;
+  /** False when there were more than `ended` has. */
+  readonly isEndedComplete: boolean;
   /** Until when alerts are silenced for planned work; undefined when they are not. */
   readonly maintenanceUntilMs: number | undefined;
 }
 
 /** The body of `/api/monitoring/alerts/groups`. */
-export function alertGroupsBody({ active, ended, maintenanceUntilMs }: AlertGroupsReport, now: Date) {
+export function alertGroupsBody(
+  { active, ended, isEndedComplete, maintenanceUntilMs }: AlertGroupsReport,
+  now: Date,
+) {
   const groups = active.filter(({ alerts }) => alerts.length > 0).map(activeJson);
   const resolved = ended === undefined ? null : resolvedJson(ended);
   return {
@@ -36,6 +41,7 @@ export function alertGroupsBody({ active, ended, maintenanceUntilMs }: AlertGrou
         .size,
       resolved_last_24h: resolved?.length ?? null,
       total_groups: groups.length + (resolved?.length ?? 0),
+      complete: ended === undefined ? null : isEndedComplete,
       maintenance_mode: maintenanceUntilMs !== undefined,
       maintenance_until: maintenanceUntilMs === undefined ? null : momentOf(maintenanceUntilMs),
     },

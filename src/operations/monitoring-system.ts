@@ -37,7 +37,7 @@ export interface SystemHealthBody {
   readonly api_health: {
     readonly circuit_breaker_open: boolean;
     readonly open_breakers: readonly string[];
-    /** The most failures in a row of one breaker or one probe. */
+    /** The most failures since a success of one breaker or one probe. */
     readonly consecutive_failures: number;
     readonly failing_probes: readonly string[];
     readonly status: PartStatus;
@@ -115,7 +115,7 @@ function apiHealth({ breakers, probes }: Pick<Facts, 'breakers' | 'probes'>): Sy
   const failing = asked.filter(({ outcome }) => outcome?.success === false).map(({ probe }) => probe);
   const worst = Math.max(
     0,
-    ...all.map(({ failureCount }) => failureCount),
+    ...all.map(({ failuresInRow }) => failuresInRow),
     ...asked.map(({ consecutiveFailures }) => consecutiveFailures),
   );
   const isCritical = open.length > 0 || failing.length > 0;

@@ -46,15 +46,7 @@ export const OBSERVATIONS: Readonly<Partial<Record<ThresholdName, Observation>>>
   limiter_rejected_ratio: seen('policies', 'limiter:rejected:ratio_rate5m{}'),
   probe_duration_seconds: seen('probes', 'probe:duration_seconds:mean_rate10m{}'),
   postgres_connections_ratio: seen('probes', 'probe:postgres_connections:ratio{}'),
-  transaction_age_seconds: seen(
-    'probes',
-    'time() - (last_over_time(probe_postgres_oldest_transaction_timestamp_seconds{}[2m]) > 0)',
-  ),
   redis_memory_ratio: seen('probes', 'probe:redis_memory:ratio{}'),
-  notification_age_seconds: seen(
-    'notifications',
-    'time() - (last_over_time(notification_oldest_queued_timestamp_seconds{}[2m]) > 0)',
-  ),
   notification_dead_letters: {
     ...seen('notifications', 'last_over_time(notification_dead_letters{}[5m])'),
     fires: 'at',
@@ -62,8 +54,13 @@ export const OBSERVATIONS: Readonly<Partial<Record<ThresholdName, Observation>>>
   notification_success_ratio: seen('notifications', 'channel:notification_success:ratio1h{}'),
 };
 
+/** An outage would be all that was ever observed of it, and its alert be loosened for having rung. */
+const ONLY_WHILE_WAITING = 'it exists only while something waits, so what is usual is never seen';
+
 /** Thresholds that what was usual says nothing about, and why. */
 export const WITHOUT_OBSERVATION: Readonly<Partial<Record<ThresholdName, string>>> = {
+  transaction_age_seconds: ONLY_WHILE_WAITING,
+  notification_age_seconds: ONLY_WHILE_WAITING,
   tls_expiry_seconds: 'it is how long a renewal takes, not what is usual',
   watchdog_age_seconds: 'it follows from how often Alertmanager repeats the Watchdog',
   memory_growth_bytes: 'it bounds what is called a leak',

@@ -120,11 +120,15 @@ async function moveCursor(
   cause: BaselineCause,
   cursor: Cursor,
 ): Promise<void> {
+  // A whole day on which nobody read the changes is not known to be one without a move: the days begin anew after it.
   await tx`
     update flowgauge.flow_state set
            mode = ${cause.mode}, version = version + 1, cursor_seen = ${cursor.seen}, cursor_upto = ${cursor.upto ?? null},
            cursor_id = ${cursor.id.toString()}::text::bigint, poll_at_us = ${cursor.pollAtUs ?? null}::float8::bigint,
-           baseline_at = now(), counted_since = coalesce(counted_since, now()), faults_seen = ${cause.faultsSeen}, updated_at = now(),
+           baseline_at = now(), faults_seen = ${cause.faultsSeen}, updated_at = now(),
+           counted_since = case when mode = 'snapshot'
+                                 and (updated_at at time zone 'UTC')::date < (now() at time zone 'UTC')::date - 1
+                                then now() else coalesce(counted_since, now()) end,
            gaps = gaps + ${cause.gaps},
            last_gap_at = case when ${cause.gaps}::int > 0 then now() else last_gap_at end,
            last_gap_reason = coalesce(${cause.gapReason ?? null}::text, last_gap_reason)

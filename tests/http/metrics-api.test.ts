@@ -55,9 +55,16 @@ describe('the flow that is meant', () => {
     expect([status, body.code, body.remedy]).toEqual([400, 'BAD_FIELD', 'one of: shops, tickets']);
   });
 
-  it('is none before the first is counted', async () => {
-    const { status, body } = await ask('summary', { flows: () => [] });
+  it('is none before the first is counted, and none where none is configured', async () => {
+    const ready = () => ({ storeAnswers: true, uncounted: ['orders'] });
+    const { status, body } = await ask('summary', { flows: () => [], ready });
     expect([status, body.code]).toEqual([503, 'FLOWS_UNCOUNTED']);
+    const none = await ask('summary', { flows: () => [] });
+    expect([none.status, none.body.code, none.body.remedy]).toEqual([
+      503,
+      'NOT_CONFIGURED',
+      'name a table in flows',
+    ]);
   });
 });
 
@@ -110,6 +117,21 @@ it('summary has a flow and the messages of today', async () => {
     notifications: { success_rate: 99.5, total: 200, successful: 199, failed: 1 },
     missing: [],
   });
+});
+
+it("today is the store's day, not that of our own clock", async () => {
+  const asked: unknown[] = [];
+  const { notifications } = healthDeps().numbers;
+  const ends = async (span: number | 'today') => {
+    asked.push(span);
+    return notifications!.ends(span);
+  };
+  const slow = { now: () => new Date('2026-01-01T23:59:58.000Z') };
+  const { body } = await ask('summary', slow, { notifications: { ...notifications!, ends } });
+  expect([body.date, body.orders.new_today, body.orders.changes_today]).toEqual(['2026-01-02', 1, 2]);
+  expect(asked).toContain('today');
+  const unknown = await ask('summary', slow, { days: async () => undefined });
+  expect([unknown.body.date, unknown.body.orders.new_today]).toEqual(['2026-01-01', null]);
 });
 
 it('dashboard has everything, and names what is missing', async () => {

@@ -5,7 +5,7 @@ import { NoSeriesError } from '../../src/operations/own-series.js';
 import { PrometheusError } from '../../src/operations/prometheus-client.js';
 import { flow } from '../operations/made-up-facts.js';
 import { history, monitoringDeps, monitoringFacts } from '../operations/made-up-monitoring.js';
-import { startFace } from './face.js';
+import { startFace, tokens } from './face.js';
 
 const at = '/api/monitoring';
 
@@ -61,7 +61,14 @@ describe('days', () => {
   it('of a flow that is not counted, or of a store that is silent, are a 503', async () => {
     const uncounted = await startFace({ ...monitoringDeps(), flowDays: async () => undefined });
     const answer = await uncounted.get('/api/flows/tokens/daily');
-    expect([answer.status, JSON.parse(answer.text).code]).toEqual([503, 'NOT_CONFIGURED']);
+    expect([answer.status, JSON.parse(answer.text).code]).toEqual([503, 'FLOWS_UNCOUNTED']);
+    const snapshot = await startFace({
+      ...monitoringDeps(),
+      flows: () => [{ ...tokens, mode: 'snapshot' }],
+      flowDays: async () => undefined,
+    });
+    const never = await snapshot.get('/api/flows/tokens/daily');
+    expect([never.status, JSON.parse(never.text).code]).toEqual([503, 'NOT_CONFIGURED']);
     const silent = await startFace({
       ...monitoringDeps(),
       flowDays: () => new Promise(() => {}),
@@ -146,6 +153,20 @@ describe('monitoring', () => {
     }
   });
 
+  it('says that no flow is counted yet in the words of the other routes', async () => {
+    const ready = () => ({ storeAnswers: true, uncounted: ['tokens'] });
+    const { get } = await startFace(monitoringDeps({ facts: monitoringFacts({ flows: () => [], ready }) }));
+    for (const path of ['dashboard', 'tokens/flow']) {
+      const answer = await get(`${at}/${path}`);
+      const { code, remedy } = JSON.parse(answer.text);
+      expect([answer.status, code, remedy]).toEqual([
+        503,
+        'FLOWS_UNCOUNTED',
+        'try again; if it stays, see /-/ready',
+      ]);
+    }
+  });
+
   it('answers 503 and the remedy where a part is not configured', async () => {
     const { get } = await startFace(
       monitoringDeps({
@@ -160,7 +181,7 @@ describe('monitoring', () => {
       ['thresholds/suggestions', 'set prometheus.url'],
       ['alerts/groups', 'set alertmanager.url'],
       ['system/health', 'set resources.enabled: true'],
-      ['dashboard', 'name a table in flows, and see the readiness endpoint'],
+      ['dashboard', 'name a table in flows'],
     ];
     for (const [path, remedy] of cases) {
       const answer = await get(`${at}/${path}`);
@@ -216,5 +237,7 @@ describe('monitoring', () => {
     isWritten = false;
     const unwritten = await open.get(path);
     expect([unwritten.status, JSON.parse(unwritten.text).code]).toEqual([503, 'AUDIT_UNAVAILABLE']);
+    const { paths } = JSON.parse((await open.get('/openapi.json')).text);
+    expect(Object.keys(paths[path].get.responses)).toContain('503');
   });
 });

@@ -6,7 +6,7 @@ import { arrangeDays, forgetDaysJob, readFlowDays, sumOfDays } from '../../src/o
 import { storeBaseline } from '../../src/storage/baseline-store.js';
 import { type Database, openDatabase } from '../../src/storage/database.js';
 import { KEPT_DAYS } from '../../src/storage/flow-days.js';
-import { commitFold, loadState, StaleStateError } from '../../src/storage/flow-store.js';
+import { commitFold, loadState, StaleStateError, stopReading } from '../../src/storage/flow-store.js';
 import { migrate } from '../../src/storage/migrations.js';
 import { type PostgresServer, startPostgres } from '../harness/postgres.js';
 
@@ -232,5 +232,40 @@ describe('the stored days', () => {
     expect(after!.countedSince).toEqual(before!.countedSince);
     expect([before!.lastGapAt, after!.lastGapAt]).toEqual([undefined, expect.any(Date)]);
     expect(after!.days.length).toBeGreaterThanOrEqual(6);
+  });
+
+  async function countedAgain(db: Database): Promise<void> {
+    const state = await loadState(db, flow.name);
+    await storeBaseline(
+      db,
+      flow,
+      { expectedVersion: state!.version, mode: 'journal', gapReason: 'mode_changed', gaps: 1, faultsSeen: 0 },
+      [1],
+      async () => state!.cursor,
+      () => {},
+    );
+  }
+
+  it('begin anew after weeks in which nobody read the changes: those are not told as 0', async () => {
+    const db = await counted();
+    await since(db, 30);
+    await stopReading(db, flow.name);
+    await db.run(
+      'long ago',
+      5_000,
+      (sql) => sql`update flowgauge.flow_state set updated_at = now() - interval '14 days'`,
+    );
+    await countedAgain(db);
+    const told = await readFlowDays(db, flow.name, 90);
+    expect(told!.days.map(({ day }) => day)).toEqual([told!.to]);
+    expect(told!.countedSince).toEqual(told!.lastGapAt);
+  });
+
+  it('go on after a change of the mode that no whole day fell into', async () => {
+    const db = await counted();
+    await since(db, 5);
+    await stopReading(db, flow.name);
+    await countedAgain(db);
+    expect((await readFlowDays(db, flow.name, 90))!.days.length).toBeGreaterThanOrEqual(6);
   });
 });

@@ -13,6 +13,7 @@ import {
 import { type FreshDatabase, freshDatabase } from '../harness/fresh-database.js';
 import { removeScratch, scratchDirectory } from '../harness/scratch.js';
 import { type FakeTelegram, startFakeTelegram } from '../harness/telegram.js';
+import { WATCHDOG_LABELS } from './bundled-watchdog.js';
 
 const directory = scratchDirectory('health');
 let source: FreshDatabase;
@@ -165,7 +166,10 @@ describe('alerts of Alertmanager', () => {
       ({ body }) => body.checks?.alerts.status === 'healthy',
     );
     expect(calm.status).toBe(200);
-    await alertmanager.post([{ labels, annotations: { summary: 'orders are lost' } }]);
+    await alertmanager.post([
+      { labels: WATCHDOG_LABELS },
+      { labels, annotations: { summary: 'orders are lost' } },
+    ]);
     const critical = await eventually(
       () => ask('/health'),
       ({ status }) => status === 503,
@@ -174,11 +178,13 @@ describe('alerts of Alertmanager', () => {
     expect(critical.body.reasons).toContain('critical alerts: 1');
     expect((await ask('/api/metrics/alerts')).body).toMatchObject({
       status: 'critical',
+      alert_count: 1,
       critical_count: 1,
       alerts: [{ type: 'OrdersLost', message: 'orders are lost', muted: false }],
     });
     const page = await (await fetch(`${exporter.url}/`)).text();
     expect(page).toContain('<strong class="bad">critical</strong> OrdersLost: orders are lost');
+    expect(page).not.toContain('Watchdog');
     // Liveness is not health: nobody shall restart us because something else is ill.
     expect((await fetch(`${exporter.url}/-/healthy`)).status).toBe(200);
     const silence = {
@@ -221,7 +227,15 @@ it('shows the jobs that really run, and the machine as it is', async () => {
   expect(performance.body.metrics.window_seconds).toBeGreaterThan(0);
 });
 
-it('is critical without its store', async () => {
+it('is critical without its store, and tells no pace', async () => {
+  await eventually(
+    () => ask('/api/monitoring/dashboard?flow=orders'),
+    (one) => one.body.processing_rates?.processing_active !== null,
+  );
+  await eventually(
+    () => ask('/health/performance'),
+    (one) => 'orders' in one.body.metrics.moves_per_minute,
+  );
   await store.drop();
   const { body } = await eventually(
     () => ask('/health'),
@@ -230,8 +244,21 @@ it('is critical without its store', async () => {
   );
   expect(body.status).toBe('unhealthy');
   expect(body.reasons).toContain('the store does not answer');
+  const dashboard = await eventually(
+    () => ask('/api/monitoring/dashboard?flow=orders'),
+    (one) => one.body.processing_rates.processing_active === null,
+    60_000,
+  );
+  expect(dashboard.body.token_statistics).toMatchObject({ total: 5, recently_updated: null });
+  expect(Date.parse(dashboard.body.timestamp) - Date.parse(dashboard.body.as_of)).toBeGreaterThan(29_000);
+  const performance = await eventually(
+    () => ask('/health/performance'),
+    (one) => !('orders' in one.body.metrics.moves_per_minute),
+    30_000,
+  );
+  expect(performance.body.metrics.moves_per_minute).toEqual({});
   expect(await ask('/api/metrics/summary')).toMatchObject({
     status: 503,
     body: { code: 'STORE_UNAVAILABLE' },
   });
-}, 120_000);
+}, 240_000);

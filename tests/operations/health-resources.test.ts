@@ -82,7 +82,10 @@ describe('/telegram/status', () => {
     ],
     [
       'nothing tried yet',
-      { channels: () => [{ ...channel, latest: undefined }], probes: () => [unasked] },
+      {
+        channels: () => [{ ...channel, latest: undefined, lastSentAt: undefined }],
+        probes: () => [unasked],
+      },
       'unknown',
     ],
     ['a probe alone', { channels: () => [] }, 'connected'],

@@ -8,6 +8,7 @@ import { FiringBoard } from '../../src/operations/health-firing.js';
 import { jobLines } from '../../src/operations/health-jobs.js';
 import { PerformanceWindow } from '../../src/operations/health-performance.js';
 import { CircuitBreaker } from '../../src/resilience/breaker.js';
+import { ManualClock } from '../../src/resilience/manual-clock.js';
 import { alert } from './made-up-facts.js';
 
 const metricsOnly = () => createMetrics({ processMetrics: 'omit' });
@@ -39,6 +40,37 @@ describe('breakers', () => {
       },
     ]);
     expect(watch.lines()[0]!.retryAfterSeconds).toBeGreaterThan(0);
+  });
+
+  it('tell how many calls failed since one succeeded, open or not', async () => {
+    const metrics = metricsOnly();
+    const clock = new ManualClock();
+    const rules = { failureThreshold: 3, recoveryTimeoutMs: 60_000, successThreshold: 2, callTimeoutMs: 50 };
+    const breaker = new CircuitBreaker({ name: 'mail', ...rules, clock });
+    const fail = () => breaker.execute(() => Promise.reject(new Error('no'))).catch(() => {});
+    const succeed = () => breaker.execute(() => 'yes');
+    watchPolicies(metrics, [breaker]);
+    await fail();
+    const watch = new BreakerWatch(metrics);
+    const told = () => watch.lines().map(({ state, failuresInRow }) => [state, failuresInRow])[0];
+    expect(told()).toEqual(['closed', 1]);
+    await succeed();
+    expect(told()).toEqual(['closed', 0]);
+    await fail();
+    const hangs = breaker.execute(() => new Promise(() => {})).catch(() => {});
+    clock.advance(50);
+    await hangs;
+    await fail();
+    expect(told()).toEqual(['open', 3]);
+    await fail();
+    expect(told()).toEqual(['open', 3]);
+    clock.advance(60_000);
+    expect(told()).toEqual(['half_open', 3]);
+    await fail();
+    expect(told()).toEqual(['open', 4]);
+    clock.advance(60_000);
+    await succeed();
+    expect(told()).toEqual(['half_open', 0]);
   });
 });
 
@@ -135,6 +167,23 @@ describe('the last minutes', () => {
     await window.look(65_000, new Set(['tokens']));
     expect(window.report().movesPerMinute).toEqual(new Map([['tokens', 26]]));
   });
+
+  it('tell no pace while a flow is not counted, and none of a backlog once it is again', async () => {
+    const metrics = metricsOnly();
+    const window = new PerformanceWindow(metrics);
+    const pair = { flow: 'tokens', from: 'none', to: 'new' };
+    const tokens = new Set(['tokens']);
+    metrics.flowTransitions.inc(pair, 10);
+    await window.look(0, tokens);
+    await window.look(60_000, new Set());
+    expect(window.report().movesPerMinute).toEqual(new Map());
+    metrics.flowTransitions.advanceTo(pair, 1_000_000);
+    await window.look(65_000, tokens);
+    expect(window.report().movesPerMinute).toEqual(new Map());
+    metrics.flowTransitions.advanceTo(pair, 1_000_013);
+    await window.look(95_000, tokens);
+    expect(window.report().movesPerMinute).toEqual(new Map([['tokens', 26]]));
+  });
 });
 
 describe('firing alerts', () => {
@@ -147,7 +196,7 @@ describe('firing alerts', () => {
         return [alert('critical')];
       },
     };
-    const board = new FiringBoard(asked, () => nowMs);
+    const board = new FiringBoard(asked, 'Watchdog', () => nowMs);
     const [job] = board.jobs();
     const run = () => job!.run(new AbortController().signal, () => {}).then(() => {});
     expect(board.report()).toEqual({ kind: 'unknown' });
@@ -158,6 +207,6 @@ describe('firing alerts', () => {
     expect(board.report()).toMatchObject({ kind: 'known', at: new Date(0) });
     nowMs = 45_001;
     expect(board.report()).toEqual({ kind: 'unknown' });
-    expect(new FiringBoard(undefined, () => nowMs).report()).toEqual({ kind: 'off' });
+    expect(new FiringBoard(undefined, 'Watchdog', () => nowMs).report()).toEqual({ kind: 'off' });
   });
 });

@@ -56,7 +56,7 @@ describe('/health', () => {
     ],
     ['a critical alert', firing(alert('critical')), 503, 'unhealthy', ['critical alerts: 1']],
     ['a critical alert that is muted', firing(alert('critical', { isMuted: true })), 200, 'healthy', []],
-    ['the sign of life', firing(alert('none')), 200, 'healthy', []],
+    ['an alert that asks for nobody', firing(alert('none')), 200, 'healthy', []],
     ['an alert with an error', firing(alert('error')), 200, 'degraded', ['alerts: 1']],
     ['an alert without a severity', firing(alert(undefined)), 200, 'degraded', ['alerts: 1']],
     ['an alert for information', firing(alert('info')), 200, 'healthy', []],
@@ -247,6 +247,7 @@ describe('/health/priority', () => {
         warning_seconds: 100,
         critical_seconds: 900,
         used_of_limit: 4,
+        as_of: '2026-01-02T03:04:05.000Z',
       },
       expect.objectContaining({
         flow: 'tokens',
@@ -254,6 +255,31 @@ describe('/health/priority', () => {
         priority: 'normal',
         used_of_limit: 0.5,
       }),
+    ]);
+  });
+
+  it('has what passed its critical limit before what passed a warning many times over', async () => {
+    const one = (name: string, age: number, warning: number, critical: number) => ({
+      ...flow,
+      flow: name,
+      statuses: [{ status: 'paid', items: 1, stuckItems: 1, oldestAgeSeconds: age }],
+      limits: new Map([['paid', { warning, critical }]]),
+    });
+    const flows = [
+      one('calm', 99, 100, 200),
+      one('slow', 100, 10, 1_000),
+      one('slower', 200, 10, 1_000),
+      one('bad', 201, 100, 200),
+      one('worse', 300, 100, 200),
+    ];
+    const { body } = await ask('/health/priority', { flows: () => flows });
+    const told = body.queue.map((queue: Record<string, unknown>) => [queue.flow, queue.used_of_limit]);
+    expect(told).toEqual([
+      ['worse', 3],
+      ['bad', 2.01],
+      ['slower', 20],
+      ['slow', 10],
+      ['calm', 0.99],
     ]);
   });
 

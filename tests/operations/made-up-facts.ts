@@ -46,6 +46,7 @@ export const breaker: BreakerLine = {
   name: 'market',
   state: 'closed',
   failureCount: 0,
+  failuresInRow: 0,
   successCount: 0,
   lastFailureAt: undefined,
   retryAfterSeconds: undefined,

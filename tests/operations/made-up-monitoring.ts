@@ -150,6 +150,7 @@ export function monitoringDeps(
             endsAtMs: minute(30),
           },
         ],
+        isEndedComplete: true,
         maintenanceUntilMs: undefined,
       }),
       logger: { warn() {} },

@@ -37,6 +37,22 @@ it('counts what ended within the span, by channel, with zeros for a channel with
   ]);
 });
 
+it("counts what ended on the store's day, whatever our own clock says", async () => {
+  const { db } = await freshStore();
+  const [{ seconds }] = await db.run(
+    'since midnight',
+    5_000,
+    async (sql) => sql<[{ seconds: number }]>`
+      select extract(epoch from now() - date_trunc('day', now() at time zone 'UTC') at time zone 'UTC')::float8 as seconds`,
+  );
+  await message(db, 'sent', seconds);
+  await message(db, 'dead', seconds / 2);
+  await message(db, 'sent', seconds + 60);
+  expect(await readEnds(db, ['telegram'], 'today')).toEqual([
+    { channel: 'telegram', successful: 1, failed: 1 },
+  ]);
+});
+
 it('lists what was given up, the newest first, and counts what is beyond the limit', async () => {
   const { db } = await freshStore();
   expect(await readFailures(db, 3_600, 10)).toEqual({ total: 0, failures: [] });

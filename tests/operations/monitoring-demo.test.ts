@@ -1,5 +1,6 @@
 /** Checks that the demo's exporter knows the Prometheus that the demo starts after it. */
-import { chmodSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { prometheusPort, runningAlertmanager } from '../../src/demo/prometheus.js';
@@ -36,6 +37,16 @@ it('answers from the history that its own Prometheus keeps', { timeout: 200_000 
 it('names no Prometheus that is not installed, and no Alertmanager that does not run', async () => {
   expect(await prometheusPort('/nowhere')).toBeUndefined();
   expect(await prometheusPort(process.env.PATH ?? '')).toBeGreaterThan(0);
-  const told = await runningAlertmanager(join(projectRoot, 'prometheus'));
-  expect([undefined, 'http://127.0.0.1:9093']).toContain(told);
+  const folder = scratchDirectory('demo-bundle');
+  onTestFinished(() => removeScratch(folder));
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  // As bundled but for the port: the test shall not depend on what listens on this machine.
+  const bundled = readFileSync(join(projectRoot, 'prometheus', 'prometheus.yml'), 'utf8');
+  writeFileSync(join(folder, 'prometheus.yml'), bundled.replaceAll('127.0.0.1:9093', address));
+  expect(await runningAlertmanager(folder)).toBe(`http://${address}`);
+  await new Promise((resolve) => server.close(resolve));
+  expect(await runningAlertmanager(folder)).toBeUndefined();
 });

@@ -60,7 +60,7 @@ it('alerts that are over come from the history of the store, each once, and plan
   const url = await answering((_request, response) => response.end('[]'));
   const wish = (kind: Wish['kind'], untilMs: number) => ({ kind, untilMs }) as Wish;
   const { alertGroups } = desk({
-    config: { prometheusUrl: undefined, alertmanagerUrl: url, thresholds: [] },
+    config: { prometheusUrl: undefined, alertmanagerUrl: url, thresholds: [], notifications: undefined },
     alerts: { history: (query) => readHistory(db, query) },
     maintenance: {
       status: async () => ({
@@ -70,6 +70,7 @@ it('alerts that are over come from the history of the store, each once, and plan
           wish('window', NOW.getTime() + 30_000),
           wish('resolve', NOW.getTime() + 90_000),
         ],
+        ending: [wish('maintenance', NOW.getTime() + 3_600_000)],
         windows: [],
       }),
     },
@@ -89,12 +90,39 @@ it('alerts that are over come from the history of the store, each once, and plan
     active_groups: 0,
     maintenance_mode: true,
     maintenance_until: '2026-01-02T03:05:05.000Z',
+    resolved_last_24h: 1,
+    complete: true,
   });
+  await database.sql`
+    insert into flowgauge.alert_events (group_key, incident, fingerprint, status, starts_at, ends_at, alertname,
+                                        severity, receiver, labels, annotations, generator_url, received_at)
+    select 'many', 1, 'f' || n, 'resolved', '2026-01-02T02:00:00Z', '2026-01-02T02:30:00Z', 'CpuHigh', 'warning',
+           'oncall', '{"alertname": "CpuHigh"}', '{}', '', '2026-01-02T02:30:01Z' from generate_series(1, 1000) n`;
+  await database.sql`
+    insert into flowgauge.notification_deliveries (event_id, channel, chat, message_id)
+    select id, 'telegram', 'oncall', 1 from flowgauge.alert_events where fingerprint = 'f1'`;
+  const asked = {
+    alertname: undefined,
+    status: undefined,
+    sinceMs: undefined,
+    untilMs: undefined,
+    limit: 2_000,
+  };
+  const delivered = async (over: { readonly deliveries?: 'left out' }) =>
+    (await readHistory(db, { ...asked, ...over })).events.flatMap(({ deliveries }) => deliveries);
+  expect([(await delivered({})).length, await delivered({ deliveries: 'left out' })]).toEqual([1, []]);
+  const { statistics } = alertGroupsBody(await alertGroups!(new AbortController().signal), NOW);
+  expect(statistics.complete).toBe(false);
 });
 
 it('what is not configured is not there', () => {
   const made = desk({
-    config: { prometheusUrl: undefined, alertmanagerUrl: undefined, thresholds: [] },
+    config: {
+      prometheusUrl: undefined,
+      alertmanagerUrl: undefined,
+      thresholds: [],
+      notifications: undefined,
+    },
   });
   expect([made.history, made.suggestions, made.alertGroups]).toEqual([undefined, undefined, undefined]);
 });
@@ -114,7 +142,7 @@ it('the start is a series that Prometheus gives back to the last digit', async (
   });
   const { history } = desk({
     metrics,
-    config: { prometheusUrl: url, alertmanagerUrl: undefined, thresholds: [] },
+    config: { prometheusUrl: url, alertmanagerUrl: undefined, thresholds: [], notifications: undefined },
   });
   await expect(history!(1, new AbortController().signal)).rejects.toMatchObject({ code: 'NO_SERIES' });
   const shown = metrics.startTime.value({});
@@ -128,7 +156,12 @@ it('the number of recommendations of each kind is a series, 0 included', async (
   desk({
     metrics,
     facts: facts({ breakers: () => (open ? [{ ...breaker, state: 'open' }] : [breaker]) }),
-    config: { prometheusUrl: undefined, alertmanagerUrl: undefined, thresholds: [] },
+    config: {
+      prometheusUrl: undefined,
+      alertmanagerUrl: undefined,
+      thresholds: [],
+      notifications: undefined,
+    },
   });
   const shown = async () => {
     const { body } = await createScraper(metrics).scrape({});
@@ -155,7 +188,7 @@ it('many who ask for suggestions at once share one question, and the next asks a
     );
   });
   const { suggestions } = desk({
-    config: { prometheusUrl: url, alertmanagerUrl: undefined, thresholds: [] },
+    config: { prometheusUrl: url, alertmanagerUrl: undefined, thresholds: [], notifications: undefined },
   });
   await Promise.all(Array.from({ length: 20 }, () => suggestions!()));
   expect(asked).toBe(1);
@@ -172,14 +205,17 @@ it('recent moves are what the totals rose by, and the window is not longer than 
     { from: 'active', to: 'active', count: 99, lastUs: 0 },
     { from: 'active', to: 'none', count: left, lastUs: 0 },
   ];
-  expect(memory.recent(0, 300, [])).toBeUndefined();
+  expect(memory.recent(0, 300, 0, [])).toBeUndefined();
   memory.remember(1_000, moves(10, 1, 0));
   memory.remember(1_100, moves(20, 2, 0));
   memory.remember(1_200, moves(30, 5, 1));
-  const short = memory.recent(1_210, 100, moves(33, 6, 1))!;
+  const short = memory.recent(1_210, 100, 0, moves(33, 6, 1))!;
   expect([short.windowSeconds, short.total, short.into.get('active')]).toEqual([110, 18, 4]);
-  const long = memory.recent(1_210, 3_600, moves(33, 6, 1))!;
+  const long = memory.recent(1_210, 3_600, 0, moves(33, 6, 1))!;
   expect([long.windowSeconds, long.total, long.into.get('monitoring')]).toEqual([210, 29, 23]);
+  const later = memory.recent(1_210, 3_600, 1_001, moves(33, 6, 1))!;
+  expect([later.windowSeconds, later.total]).toEqual([110, 18]);
+  expect(memory.recent(1_210, 3_600, 1_201, moves(33, 6, 1))).toBeUndefined();
 });
 
 it('a report that fails asks nothing more', async () => {
@@ -195,7 +231,12 @@ it('a report that fails asks nothing more', async () => {
     setTimeout(() => response.end(JSON.stringify(answer)), 10);
   });
   const { suggestions } = desk({
-    config: { prometheusUrl: url, alertmanagerUrl: undefined, thresholds: facts().thresholds },
+    config: {
+      prometheusUrl: url,
+      alertmanagerUrl: undefined,
+      thresholds: facts().thresholds,
+      notifications: undefined,
+    },
   });
   await expect(suggestions!()).rejects.toMatchObject({ code: 'PROMETHEUS_FAILED' });
   await pause(1_000);

@@ -15,7 +15,10 @@ describe('groups of alerts', () => {
       { receiver: 'log', labels: {}, alerts: [first] },
       { receiver: 'none', labels: {}, alerts: [] },
     ];
-    const body = alertGroupsBody({ active, ended: undefined, maintenanceUntilMs: undefined }, NOW);
+    const body = alertGroupsBody(
+      { active, ended: undefined, isEndedComplete: true, maintenanceUntilMs: undefined },
+      NOW,
+    );
     expect(body.active_groups[0]).toEqual({
       group_id: 'oncall{alertname="FlowStalled",flow="tokens"}',
       alert_type: 'FlowStalled',
@@ -33,6 +36,7 @@ describe('groups of alerts', () => {
       active_alerts: 2,
       resolved_last_24h: null,
       total_groups: 2,
+      complete: null,
       maintenance_mode: false,
       maintenance_until: null,
     });
@@ -51,6 +55,7 @@ describe('groups of alerts', () => {
       {
         active: [],
         ended: [ended('a', 'x:1', 60, 50), ended('a', 'x:1', 40, 30), ended('b', 'y:1', 20, 10)],
+        isEndedComplete: false,
         maintenanceUntilMs: minute(-60),
       },
       NOW,
@@ -69,6 +74,7 @@ describe('groups of alerts', () => {
     expect(body.statistics).toMatchObject({
       resolved_last_24h: 2,
       total_groups: 2,
+      complete: false,
       maintenance_mode: true,
       maintenance_until: '2026-01-02T04:04:05.000Z',
     });

@@ -11,6 +11,7 @@ import {
 import { type FreshDatabase, freshDatabase } from '../harness/fresh-database.js';
 import { freePort } from '../harness/ports.js';
 import { removeScratch, scratchDirectory } from '../harness/scratch.js';
+import { WATCHDOG_LABELS } from './bundled-watchdog.js';
 import { MINUTES, past } from './made-up-past.js';
 import { type PastPrometheus, startPastPrometheus } from './past-prometheus.js';
 
@@ -220,6 +221,7 @@ describe('/api/monitoring/alerts/groups', () => {
         startsAt: later,
       },
       { labels: { alertname: 'CpuHigh', instance: 'a:1', severity: 'critical' }, startsAt: later },
+      { labels: WATCHDOG_LABELS, startsAt: started },
     ]);
     const body = await eventually(
       () => json('/api/monitoring/alerts/groups'),

@@ -1,9 +1,13 @@
 /** Checks the bodies of monitoring on made-up facts: one flow and the system. */
 import { describe, expect, it } from 'vitest';
+import { watchPolicies } from '../../src/metrics/policies.js';
+import { createMetrics } from '../../src/metrics/registry.js';
+import { BreakerWatch } from '../../src/operations/health-breakers.js';
 import { chooseFlow, perHour } from '../../src/operations/monitoring-facts.js';
 import { bottlenecksOf, dashboardBody, tokenFlowBody } from '../../src/operations/monitoring-flow.js';
 import { overallOf, shareStatus, systemHealthBody } from '../../src/operations/monitoring-system.js';
-import { breaker, facts, flow, job } from './made-up-facts.js';
+import { CircuitBreaker } from '../../src/resilience/breaker.js';
+import { facts, flow, job } from './made-up-facts.js';
 import { badProbe, busy, monitoringFacts, recent, stuckFlow } from './made-up-monitoring.js';
 
 describe('chooseFlow', () => {
@@ -28,6 +32,7 @@ describe('the dashboard', () => {
   it('tells items, pace, machine and breakers', () => {
     expect(dashboardBody(monitoringFacts(), flow)).toMatchObject({
       timestamp: '2026-01-02T03:04:05.000Z',
+      as_of: '2026-01-02T03:04:05.000Z',
       flow: 'tokens',
       token_statistics: {
         by_status: { monitoring: 12, active: 3 },
@@ -52,7 +57,7 @@ describe('the dashboard', () => {
   });
 
   it('tells null, never 0, of what is not known', () => {
-    const unknown = { ...flow, statuses: [{ ...flow.statuses[0]!, items: undefined }] };
+    const unknown = { ...flow, asOf: undefined, statuses: [{ ...flow.statuses[0]!, items: undefined }] };
     const body = dashboardBody(
       monitoringFacts({ recentMoves: () => undefined, resources: () => undefined }),
       unknown,
@@ -65,7 +70,7 @@ describe('the dashboard', () => {
       processing_active: null,
       window_seconds: null,
     });
-    expect(body.system_health).toBeNull();
+    expect([body.system_health, body.as_of]).toEqual([null, null]);
   });
 
   it('makes no hourly rate of the first seconds', () => {
@@ -86,7 +91,9 @@ describe('the dashboard', () => {
 describe('the flow of tokens', () => {
   it('tells activations of the last hour', () => {
     const moves = (seconds: number) => ({ ...recent, windowSeconds: seconds });
-    const body = tokenFlowBody(monitoringFacts({ recentMoves: (_, seconds) => moves(seconds) }), flow);
+    const seen = { ...flow, asOf: new Date('2026-01-02T03:00:00.000Z') };
+    const body = tokenFlowBody(monitoringFacts({ recentMoves: (_, seconds) => moves(seconds) }), seen);
+    expect(body.as_of).toBe('2026-01-02T03:00:00.000Z');
     expect(body.token_counts).toEqual({ monitoring: 12, active: 3 });
     expect(body.activation_metrics).toEqual({
       stuck_in_monitoring: 0,
@@ -137,9 +144,20 @@ describe('the health of the system', () => {
     });
   });
 
-  it('is degraded, not critical, when others do not answer', () => {
-    const open = { ...breaker, state: 'open' as const, failureCount: 5 };
-    expect(systemHealthBody(facts({ breakers: () => [open] }))).toMatchObject({
+  it('is degraded, not critical, when others do not answer', async () => {
+    const metrics = createMetrics({ processMetrics: 'omit' });
+    const market = new CircuitBreaker({ name: 'market', failureThreshold: 5, recoveryTimeoutMs: 60_000 });
+    watchPolicies(metrics, [market]);
+    const watch = new BreakerWatch(metrics);
+    const told = () => systemHealthBody(facts({ breakers: () => watch.lines() }));
+    const fail = () => market.execute(() => Promise.reject(new Error('no'))).catch(() => {});
+    for (let n = 0; n < 4; n += 1) await fail();
+    expect(told()).toMatchObject({
+      api_health: { circuit_breaker_open: false, consecutive_failures: 4, status: 'warning' },
+      overall_status: 'warning',
+    });
+    await fail();
+    expect(told()).toMatchObject({
       api_health: { circuit_breaker_open: true, open_breakers: ['market'], consecutive_failures: 5 },
       overall_status: 'degraded',
     });

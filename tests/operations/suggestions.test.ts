@@ -10,7 +10,7 @@ import {
   specOf,
   WITHOUT_OBSERVATION,
 } from '../../src/operations/suggestions-queries.js';
-import { suggestionSpan } from '../../src/operations/suggestions-report.js';
+import { reportThresholds, suggestionSpan } from '../../src/operations/suggestions-report.js';
 import { projectRoot } from '../harness/exporter.js';
 
 const above = { side: 'above', bounds: [0, 1] } as const;
@@ -136,6 +136,29 @@ describe('what a threshold is compared with', () => {
   it('is known of every threshold, or it is said why not', () => {
     const named = [...Object.keys(OBSERVATIONS), ...Object.keys(WITHOUT_OBSERVATION)].sort();
     expect(named).toEqual(THRESHOLDS.map(({ name }) => name).sort());
+  });
+
+  it('is never only there during what its alert is for', async () => {
+    // Whatever is asked, an outage of four hours is all that was ever seen.
+    const points = Array.from({ length: 240 }, (_, n) => ({ atMs: n * 60_000, value: 60 * n }));
+    const series = [{ labels: { job: 'flowgauge', instance: 'a:1' }, points }];
+    const thresholds = ['notification_age_seconds', 'transaction_age_seconds'].map((threshold) => ({
+      threshold,
+      severity: 'warning' as const,
+      value: 600,
+    }));
+    const reports = await reportThresholds({
+      prometheus: { instant: async () => series, range: async () => series },
+      startSeconds: 1,
+      thresholds,
+      nowMs: 240 * 60_000,
+    });
+    expect(reports.map(({ judgements, without }) => [judgements, without])).toEqual([
+      [[], 'it exists only while something waits, so what is usual is never seen'],
+      [[], 'it exists only while something waits, so what is usual is never seen'],
+    ]);
+    for (const { expression } of Object.values(OBSERVATIONS))
+      expect(expression).not.toMatch(/^time\(\) - .*> 0/);
   });
 
   it('has a ladder', () => {
