@@ -91,11 +91,7 @@ export const flowMetrics = {
     help: 'Judgement of the flow as a whole: 1 for the verdict that holds, 0 for the others.',
     type: 'gauge',
     unit: undefined,
-    labels: {
-      flow: FLOW,
-      verdict:
-        '`idle` (nothing moves, nothing waits under a limit), `flowing` (items move, or wait within their limits), `backlogged` (items move, but the oldest is late, or more come in than go out), `stalled` (the oldest is late and nothing has moved on for the window), `starved` (nothing arrives for far longer than usual)',
-    },
+    labels: { flow: FLOW, verdict: '`idle`, `flowing`, `backlogged`, `stalled`, `starved`' },
     stability: 'experimental',
     feature: 'flow',
   },
