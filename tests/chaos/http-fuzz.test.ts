@@ -130,8 +130,8 @@ test(
         const one = generated[next++]!;
         const { status, body } = await send(exporter.url, agent, one);
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
-        // A Prometheus that knows us for seconds only has no history yet, and the answer says so.
-        if (status >= 500 && !body.includes('"code":"NO_SERIES"'))
+        // A Prometheus that knows us for seconds only has no history yet, and the answer says so; to HEAD without words.
+        if (status >= 500 && !isYoung(one, body))
           failures.push(`${one.method} ${one.path} ${one.body ?? ''}: ${status} ${body}`.slice(0, 500));
       }
     };
@@ -147,6 +147,11 @@ test(
   },
   LONG ? 3_600_000 : 180_000,
 );
+
+function isYoung({ method, path }: Ask, body: string): boolean {
+  const asksPrometheus = /^\/api\/monitoring\/(performance|thresholds)\//.test(path);
+  return asksPrometheus && (method === 'HEAD' || body.includes('"code":"NO_SERIES"'));
+}
 
 /** Everything is there that a route could ask for, so that a 503 is a failure too. */
 async function wholeExporter() {

@@ -1,8 +1,9 @@
 /** Owns the real browser of the tests: Debian's Chromium without a window, driven over a pipe, on one page at a time. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
-import { endProcess } from './processes.js';
-import { removeScratch, scratchDirectory } from './scratch.js';
+import { endProcess, pause } from './processes.js';
+import { scratchDirectory } from './scratch.js';
 
 /** Another program than Debian's may be named in CHROMIUM. */
 export const CHROMIUM = process.env.CHROMIUM ?? 'chromium';
@@ -53,7 +54,7 @@ export async function startChromium(): Promise<Browser> {
   });
   const stop = async () => {
     await endProcess(child, ['SIGTERM', 'SIGKILL'], 5_000);
-    removeScratch(directory);
+    await removeWhenQuiet(directory);
   };
   try {
     const pipe = openPipe(child);
@@ -66,6 +67,19 @@ export async function startChromium(): Promise<Browser> {
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+/** Its other processes end a moment after it, and write until then; a retry of Node's does not look for new files. */
+async function removeWhenQuiet(directory: string): Promise<void> {
+  for (let left = 50; ; left -= 1) {
+    try {
+      rmSync(directory, { recursive: true, force: true });
+      return;
+    } catch (error) {
+      if (left === 0) throw error;
+      await pause(100);
+    }
   }
 }
 
