@@ -33,6 +33,17 @@ export const ALERT_COLUMNS = {
 
 /** The share of the error budget of 30 days that is left, each event weighted alike; one series per objective. */
 export const BUDGET_LEFT = `min by (slo) (1 - ${monthOf('slo:bad:increase5m')} / (${monthOf('slo:events:increase5m')} > 0) / on (job, instance, slo) ${chosen('slo:budget:ratio')})`;
+/** Colours of a budget: a tenth and a half of it left. */
+export const BUDGET_STEPS = [
+  { from: null, colour: 'red' },
+  { from: 0.1, colour: 'yellow' },
+  { from: 0.5, colour: 'green' },
+] as const;
+const SCORE_STEPS = [
+  { from: null, colour: 'red' },
+  { from: 60, colour: 'yellow' },
+  { from: 70, colour: 'green' },
+] as const;
 
 /** Counts of five minutes each, added up. */
 function monthOf(metric: string): string {
@@ -60,11 +71,7 @@ export const overview: DashboardSpec = {
           queries: [{ expr: `min(${chosen('health_score')})`, legend: 'health' }],
           colours: 'background',
           sparkline: 'shown',
-          steps: [
-            { from: null, colour: 'red' },
-            { from: 60, colour: 'yellow' },
-            { from: 70, colour: 'green' },
-          ],
+          steps: SCORE_STEPS,
         },
         {
           kind: 'bars',
@@ -80,17 +87,13 @@ export const overview: DashboardSpec = {
           queries: [
             { expr: `min by (component) (${chosen('health_component_score')})`, legend: '{{component}}' },
           ],
-          steps: [
-            { from: null, colour: 'red' },
-            { from: 60, colour: 'yellow' },
-            { from: 70, colour: 'green' },
-          ],
+          steps: SCORE_STEPS,
         },
         {
           kind: 'number',
           title: 'Verdict per flow',
           description:
-            'Flowing: items leave. Idle: nothing to do. Backlogged: items wait beyond their limit. Starved: nothing arrives. Stalled: items wait and none leaves.',
+            'Flowing: items leave. Idle: nothing to do. Backlogged: items are late, or come in faster than they leave. Starved: nothing arrives. Stalled: items wait and none leaves.',
           unit: 'none',
           width: 5,
           height: 6,
@@ -139,11 +142,7 @@ export const overview: DashboardSpec = {
           max: 1,
           queries: [{ expr: BUDGET_LEFT, legend: '{{slo}}' }],
           noValue: 'no events yet',
-          steps: [
-            { from: null, colour: 'red' },
-            { from: 0.1, colour: 'yellow' },
-            { from: 0.5, colour: 'green' },
-          ],
+          steps: BUDGET_STEPS,
         },
       ],
     },

@@ -1,7 +1,7 @@
 /** Owns the dashboard of the service level objectives: what is left of the error budgets and how fast they burn. */
 import type { DashboardSpec, GraphPanel } from '../dashboard-spec.js';
 import { chosen, FLOW } from '../selectors.js';
-import { BUDGET_LEFT } from './overview.js';
+import { BUDGET_LEFT, BUDGET_STEPS } from './overview.js';
 
 /** Of the chosen flows; objectives of APIs and channels have no flow. */
 const ofObjective = (metric: string, slo: string): string =>
@@ -57,11 +57,7 @@ export const slo: DashboardSpec = {
           max: 1,
           queries: [{ expr: BUDGET_LEFT, legend: '{{slo}}' }],
           noValue: 'no events yet',
-          steps: [
-            { from: null, colour: 'red' },
-            { from: 0.1, colour: 'yellow' },
-            { from: 0.5, colour: 'green' },
-          ],
+          steps: BUDGET_STEPS,
         },
         {
           kind: 'number',
