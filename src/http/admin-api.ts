@@ -1,6 +1,7 @@
 /** Owns the HTTP of administration: a reason for each call, one effect per idempotency key, and a record of all of them. */
 import { type Answer, type FaceRequest, jsonAnswer } from './answer.js';
 import { badField, HttpProblem, type Problem } from './problem.js';
+import { jsonFields, requireJson } from './request-body.js';
 
 /** Bytes of one request. */
 export const ADMIN_BYTES = 16_384;
@@ -125,18 +126,9 @@ export function repeatable(answer: Answer, isRepeated: boolean): Answer {
 async function bodyOf(
   request: FaceRequest,
 ): Promise<{ body: Readonly<Record<string, unknown>>; text: string }> {
-  const type = request.headers['content-type'] ?? '';
-  if (!/^application\/json\b/i.test(type)) throw badField('content-type', type, 'application/json');
+  requireJson(request.headers);
   const text = await request.body(ADMIN_BYTES);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw badField('(body)', text, 'a JSON object');
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw badField('(body)', text, 'a JSON object');
-  return { body: value as Record<string, unknown>, text };
+  return { body: jsonFields(text), text };
 }
 
 function keyOf(header: string | string[] | undefined): string | undefined {

@@ -6,7 +6,8 @@ import type { DeadLetter, RedriveQuery } from '../notifications/dead-letters.js'
 import type { HistoryQuery, HistoryReport } from '../notifications/history.js';
 import type { Logger } from '../telemetry/logger.js';
 import { type Answer, type FaceRequest, jsonAnswer } from './answer.js';
-import { badField, HttpProblem } from './problem.js';
+import { badField, storeUnavailable } from './problem.js';
+import { jsonFields, requireJson } from './request-body.js';
 
 /** Bytes of one notification of Alertmanager. */
 export const WEBHOOK_BYTES = 1_048_576;
@@ -77,23 +78,14 @@ export async function listDead(deps: AlertDeps, request: FaceRequest): Promise<A
 
 /** `POST /api/notifications/dead/redrive` with `{"ids": [1], "reason": "…", "since": "…", "until": "…"}`; what is not dead stays as it is. */
 export async function redriveDead(deps: AlertDeps, request: FaceRequest): Promise<Answer> {
-  // A page in a browser can send a form to loopback, but not this type without asking first.
-  const type = request.headers['content-type'] ?? '';
-  if (!/^application\/json\b/i.test(type)) throw badField('content-type', type, 'application/json');
+  requireJson(request.headers);
   const query = redriveQuery(await request.body(REDRIVE_BYTES));
   const redriven = await orUnavailable(deps, 'dead letters could not be redriven', () => deps.redrive(query));
   return jsonAnswer(200, { redriven });
 }
 
 function redriveQuery(body: string): RedriveQuery {
-  let given: unknown;
-  try {
-    given = JSON.parse(body);
-  } catch {
-    throw badField('(body)', body, 'a JSON object');
-  }
-  if (typeof given !== 'object' || given === null) throw badField('(body)', body, 'a JSON object');
-  const { ids, reason, since, until } = given as Record<string, unknown>;
+  const { ids, reason, since, until } = jsonFields(body);
   const legalIds = ids === undefined || (Array.isArray(ids) && ids.length <= MAX_LIMIT && ids.every(isId));
   if (!legalIds) throw badField('ids', JSON.stringify(ids), `up to ${MAX_LIMIT} whole numbers`);
   if (reason !== undefined && typeof reason !== 'string') throw badField('reason', String(reason), 'a text');
@@ -145,16 +137,7 @@ async function orUnavailable<T>(deps: AlertDeps, what: string, work: () => Promi
     return await Promise.race([work(), late]);
   } catch (error) {
     deps.logger.warn(what, { err: error });
-    throw new HttpProblem(
-      {
-        status: 503,
-        title: 'Service Unavailable',
-        code: 'STORE_UNAVAILABLE',
-        detail: 'the store did not answer, so nothing can be promised',
-        remedy: 'send it again; if it stays, see the readiness endpoint and the log',
-      },
-      { 'retry-after': '5' },
-    );
+    throw storeUnavailable();
   } finally {
     clearTimeout(timer);
   }

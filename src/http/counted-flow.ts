@@ -4,7 +4,7 @@ import type { FlowFacts, HealthFacts } from '../operations/health-facts.js';
 import { chooseFlow } from '../operations/monitoring-facts.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { FaceRequest } from './answer.js';
-import { badField, HttpProblem, notConfigured } from './problem.js';
+import { badField, type HttpProblem, notConfigured, unavailable } from './problem.js';
 
 const DEFAULT_DEADLINE_MS = 5_000;
 
@@ -66,12 +66,6 @@ export async function inTime<T>(
       'try again; if it stays, see the readiness endpoint and the log',
     );
   }
-}
-
-/** A 503 for what may be there soon. */
-export function unavailable(code: string, detail: string, remedy: string): HttpProblem {
-  const problem = { status: 503, title: 'Service Unavailable', code, detail, remedy };
-  return new HttpProblem(problem, { 'retry-after': '5' });
 }
 
 function uncounted(detail: string): HttpProblem {

@@ -5,7 +5,8 @@ import type { MaintenanceWindow, Occurrence } from '../maintenance/windows.js';
 import { DURATION_MINUTES, stateOf, type Wish } from '../maintenance/wish.js';
 import { ADMIN_BYTES, type AdminDeps, performOnce, reasonOf, repeatable } from './admin-api.js';
 import { type Answer, type FaceRequest, jsonAnswer } from './answer.js';
-import { badField, HttpProblem, notConfigured } from './problem.js';
+import { badField, HttpProblem, notConfigured, storeUnavailable, unavailable } from './problem.js';
+import { jsonFields, requireJson } from './request-body.js';
 
 const DEFAULT_MINUTES = 60;
 const LONGEST_NAME = 200;
@@ -223,17 +224,8 @@ async function bodyOf(
   const text = await request.body(ADMIN_BYTES);
   const sent = `${request.query}\n${text}`;
   if (text.trim() === '') return { body: {}, text: sent };
-  const type = request.headers['content-type'] ?? '';
-  if (!/^application\/json\b/i.test(type)) throw badField('content-type', type, 'application/json');
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw badField('(body)', text, 'a JSON object, or nothing');
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw badField('(body)', text, 'a JSON object, or nothing');
-  return { body: value as Record<string, unknown>, text: sent };
+  requireJson(request.headers);
+  return { body: jsonFields(text, 'a JSON object, or nothing'), text: sent };
 }
 
 async function orProblem<T>(work: () => Promise<T>): Promise<T> {
@@ -241,25 +233,15 @@ async function orProblem<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (error instanceof HttpProblem) throw error;
-    throw new HttpProblem(error instanceof AlertmanagerError ? ALERTMANAGER_AWAY : STORE_AWAY, {
-      'retry-after': '5',
-    });
+    if (!(error instanceof AlertmanagerError)) throw storeUnavailable();
+    throw unavailable(
+      'ALERTMANAGER_FAILED',
+      'Alertmanager did not answer, so what fires is not known',
+      'see that it runs, and look at alertmanager.url',
+    );
   }
 }
 
-const UNAVAILABLE = { status: 503, title: 'Service Unavailable' } as const;
-const ALERTMANAGER_AWAY = {
-  ...UNAVAILABLE,
-  code: 'ALERTMANAGER_FAILED',
-  detail: 'Alertmanager did not answer, so what fires is not known',
-  remedy: 'see that it runs, and look at alertmanager.url',
-};
-const STORE_AWAY = {
-  ...UNAVAILABLE,
-  code: 'STORE_UNAVAILABLE',
-  detail: 'the store did not answer, so nothing can be promised',
-  remedy: 'send it again; if it stays, see the readiness endpoint and the log',
-};
 const NOT_FIRING = {
   status: 404,
   title: 'Not Found',

@@ -15,9 +15,9 @@ import {
 } from '../operations/metrics-views.js';
 import type { Logger } from '../telemetry/logger.js';
 import { type Answer, type FaceRequest, jsonAnswer } from './answer.js';
-import { countedDays, flowOf, inTime, MOVES_REMEDIES, unavailable } from './counted-flow.js';
+import { countedDays, flowOf, inTime, MOVES_REMEDIES } from './counted-flow.js';
 import { CHANGE_DAYS, DAILY_DAYS, FAILURE_HOURS, FAILURE_LIMIT, RATE_HOURS } from './metrics-operations.js';
-import { notConfigured } from './problem.js';
+import { notConfigured, unavailable } from './problem.js';
 import { wholeNumber } from './query-number.js';
 
 const HOUR_S = 3_600;

@@ -13,8 +13,8 @@ import { historyBody } from '../operations/trend-body.js';
 import { MAX_HISTORY_HOURS, type PerformanceHistory } from '../operations/trend-history.js';
 import type { Logger } from '../telemetry/logger.js';
 import { type Answer, type FaceRequest, jsonAnswer } from './answer.js';
-import { flowOf, unavailable } from './counted-flow.js';
-import { type HttpProblem, notConfigured } from './problem.js';
+import { flowOf } from './counted-flow.js';
+import { type HttpProblem, notConfigured, unavailable } from './problem.js';
 import { wholeNumber } from './query-number.js';
 
 const DEFAULT_HOURS = 24;

@@ -56,6 +56,21 @@ export function notConfigured(detail: string, remedy: string): HttpProblem {
   });
 }
 
+/** A 503 for what may be there soon. */
+export function unavailable(code: string, detail: string, remedy: string): HttpProblem {
+  const problem = { status: 503, title: 'Service Unavailable', code, detail, remedy };
+  return new HttpProblem(problem, { 'retry-after': '5' });
+}
+
+/** The 503 of whoever wanted something kept. */
+export function storeUnavailable(): HttpProblem {
+  return unavailable(
+    'STORE_UNAVAILABLE',
+    'the store did not answer, so nothing can be promised',
+    'send it again; if it stays, see the readiness endpoint and the log',
+  );
+}
+
 /** The problem as an answer. */
 export function problemAnswer(problem: Problem, headers: Readonly<Record<string, string>> = {}): Answer {
   const answer = jsonAnswer(problem.status, { type: 'about:blank', ...problem });

@@ -1,6 +1,6 @@
-/** Owns the reading of a request's body: never more than its bound, as UTF-8, and not compressed. */
-import type { IncomingMessage } from 'node:http';
-import { HttpProblem } from './problem.js';
+/** Owns the reading of a request's body: never more than its bound, as UTF-8, not compressed, and as JSON where it must be. */
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { badField, HttpProblem } from './problem.js';
 
 /** The body as text. Rejects with an HttpProblem: 413 beyond `limitBytes`, 415 when it is compressed, 400 when it is not UTF-8. */
 export async function readBody(req: IncomingMessage, limitBytes: number): Promise<string> {
@@ -27,6 +27,24 @@ export async function readBody(req: IncomingMessage, limitBytes: number): Promis
   } catch {
     throw refusal(400, 'Bad Request', 'BODY_NOT_UTF8', 'the body is not UTF-8', 'send UTF-8');
   }
+}
+
+/** The fields of a body; 400 when it is no JSON object. */
+export function jsonFields(text: string, remedy = 'a JSON object'): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw badField('(body)', text, remedy);
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  throw badField('(body)', text, remedy);
+}
+
+/** 400 unless the body says that it is JSON: a page in a browser can send a form to loopback, but not this type unasked. */
+export function requireJson({ 'content-type': type = '' }: IncomingHttpHeaders): void {
+  if (!/^application\/json\b/i.test(type)) throw badField('content-type', type, 'application/json');
 }
 
 function tooLarge(limitBytes: number): HttpProblem {

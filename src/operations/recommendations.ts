@@ -69,7 +69,8 @@ const FLOW_ACTIONS = {
   flow_backlogged:
     'More comes than goes: give the worker of this flow more room, or its items a longer limit.',
   flow_starved: 'Nothing comes in: look at what creates the items.',
-  capture_lag: 'The counting is behind: look at the load of the source and for old transactions in it.',
+  capture_lag:
+    'The counting is behind: look at the load of the source and of this machine, and in the log of its job.',
 } as const;
 
 function ofFlows(facts: MonitoringFacts): readonly Recommendation[] {
