@@ -119,7 +119,7 @@ function end(
   try {
     const { method } = request;
     const route = routeLabel(request as RoutedRequest);
-    const status = response.writableFinished ? statusLabel(response.statusCode) : ABORTED;
+    const status = isComplete(response) ? statusLabel(response.statusCode) : ABORTED;
     const seconds = (meter.nowMs() - startMs) / 1000;
     const series = seriesOf(meter, method, route, status);
     if (trace === undefined) series.observe(seconds);
@@ -127,6 +127,14 @@ function end(
   } catch {
     // Thrown from a listener it would end the process.
   }
+}
+
+/**
+ * Node takes the socket from an answer when the last of it is out. Two fields of its own say that; the getter lies
+ * behind the prototypes that Express puts before it, and asking it costs a tenth of all the rest.
+ */
+function isComplete(response: ServerResponse): boolean {
+  return (response.socket === null && response.finished) || response.writableFinished;
 }
 
 function seriesOf(meter: Meter, method: string | undefined, route: string, status: string): HistogramSeries {
