@@ -32,7 +32,6 @@ export class BreakerSeries {
   readonly #seconds = new Map<BreakerStateName, CounterSeries>();
   readonly #states = new Map<BreakerStateName, GaugeSeries>();
   readonly #failures: GaugeSeries;
-  readonly #told = new Map<BreakerStateName, number>();
 
   constructor(metrics: Metrics, breaker: string, faculties: BreakerFaculties = EVERYTHING) {
     this.#metrics = metrics;
@@ -52,10 +51,9 @@ export class BreakerSeries {
     this.#failures = metrics.breakerConsecutiveFailures.bind({ breaker });
   }
 
-  /** Counts a change of the state and shows the new one. */
-  moved(from: BreakerStateName, to: BreakerStateName): void {
-    this.#metrics.breakerTransitions.inc({ breaker: this.#breaker, from, to });
-    this.showState(to);
+  /** Counts changes of the state. */
+  moved(from: BreakerStateName, to: BreakerStateName, times = 1): void {
+    this.#metrics.breakerTransitions.inc({ breaker: this.#breaker, from, to }, times);
   }
 
   /** One series per state, exactly one of them 1. */
@@ -67,17 +65,9 @@ export class BreakerSeries {
     this.#failures.set(inARow);
   }
 
-  /** What the breaker has spent in a state before it was watched does not count: it may have been counted then. */
-  skipSeconds(state: BreakerStateName, seconds: number): void {
-    this.#told.set(state, seconds);
-  }
-
-  /** Brings a time up to the breaker's own. A second breaker of the name goes on from the total of the first. */
-  showSeconds(state: BreakerStateName, seconds: number): void {
-    const more = seconds - (this.#told.get(state) ?? 0);
-    if (!(more > 0)) return;
-    this.#told.set(state, seconds);
-    this.#seconds.get(state)?.inc(more);
+  /** Adds to the time spent in a state. A second breaker of the name goes on from the total of the first. */
+  stayed(state: BreakerStateName, seconds: number): void {
+    this.#seconds.get(state)?.inc(seconds);
   }
 
   /** Takes the series that say what is now out of the output; the counters stay. */
@@ -92,7 +82,6 @@ export class BreakerSeries {
 export class BreakerStopwatch {
   readonly #series: BreakerSeries;
   readonly #nowMs: () => number;
-  readonly #msIn = new Map<BreakerStateName, number>();
   #state: BreakerStateName;
   #sinceMs: number;
 
@@ -116,14 +105,13 @@ export class BreakerStopwatch {
     const from = this.#state;
     this.#state = state;
     this.#series.moved(from, state);
+    this.#series.showState(state);
   }
 
   /** Brings the seconds up to now. */
   refresh(): void {
     const nowMs = this.#nowMs();
-    const ms = (this.#msIn.get(this.#state) ?? 0) + Math.max(0, nowMs - this.#sinceMs);
-    this.#msIn.set(this.#state, ms);
+    this.#series.stayed(this.#state, Math.max(0, nowMs - this.#sinceMs) / 1000);
     this.#sinceMs = nowMs;
-    this.#series.showSeconds(this.#state, ms / 1000);
   }
 }

@@ -1,7 +1,8 @@
-/** Owns the way from the policies around calls to their series: events are counted, states are read at each scrape. */
+/** Owns the way from the policies around calls to their series: of breakers they are read at each scrape, of the others events are counted. */
 import { CircuitBreaker } from '../resilience/breaker.js';
 import { breakerStates } from '../resilience/breaker-state.js';
 import { PolicyOptionError } from '../resilience/errors.js';
+import { breakerOutcomes } from '../resilience/events.js';
 import { Fallback } from '../resilience/fallback.js';
 import { Limiter } from '../resilience/limiter.js';
 import { type Policy, policiesOf } from '../resilience/policy.js';
@@ -59,26 +60,47 @@ function watcherOf(policy: Policy): readonly [string, (metrics: Metrics) => Unwa
   throw new PolicyOptionError('watchPolicies', 'policies', 'policies of this package', policy);
 }
 
+/** Read at each scrape and not heard call by call: a call through a watched breaker then costs no more than any other. */
 function watchBreaker(metrics: Metrics, breaker: CircuitBreaker): Unwatch {
   const series = new BreakerSeries(metrics, breaker.name);
-  const { calls } = series;
-  for (const state of breakerStates) series.skipSeconds(state, breaker.secondsIn(state));
+  const totals = totalsOf(breaker, series);
+  // What was before the watch does not count: it may have been counted then.
+  const told = totals.map(({ read }) => read());
   const refresh = () => {
     // Reading the state is what brings an open breaker to half-open when its time is over.
     series.showState(breaker.state);
     series.showFailures(breaker.consecutiveFailures);
-    for (const state of breakerStates) series.showSeconds(state, breaker.secondsIn(state));
+    for (const [index, { read, add }] of totals.entries()) {
+      const total = read();
+      if (total > told[index]!) add(total - told[index]!);
+      told[index] = total;
+    }
   };
-  const silence = breaker.onEvent((event) => {
-    if (event.kind === 'breaker_call') calls[event.outcome].inc();
-    else if (event.kind === 'breaker_transition') series.moved(event.from, event.to);
-  });
   const forget = metrics.onScrape(refresh);
   refresh();
   return () => {
     refresh();
-    silence();
     forget();
     series.remove();
   };
+}
+
+/** What a breaker counts itself, and the series that the growth of each goes to. */
+function totalsOf(breaker: CircuitBreaker, series: BreakerSeries) {
+  return [
+    ...breakerOutcomes.map((outcome) => ({
+      read: () => breaker.callsEnded(outcome),
+      add: (more: number) => series.calls[outcome].inc(more),
+    })),
+    ...breakerStates.map((state) => ({
+      read: () => breaker.secondsIn(state),
+      add: (more: number) => series.stayed(state, more),
+    })),
+    ...breakerStates.flatMap((from) =>
+      breakerStates.map((to) => ({
+        read: () => breaker.transitions(from, to),
+        add: (more: number) => series.moved(from, to, more),
+      })),
+    ),
+  ];
 }

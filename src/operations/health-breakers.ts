@@ -38,8 +38,9 @@ export class BreakerWatch {
 
   /** Compares with the look before; `nowMs` is the wall clock in milliseconds. */
   look(nowMs: number): void {
-    for (const { name } of this.#breakers()) {
-      const failures = this.#calls(name, 'failure') + this.#calls(name, 'timeout');
+    for (const breaker of this.#breakers()) {
+      const { name } = breaker;
+      const failures = breaker.callsEnded('failure') + breaker.callsEnded('timeout');
       const before = this.#seen.get(name);
       // A breaker that failed before the first look failed since the process began, which is not long ago.
       const lastFailureMs = failures > (before?.failures ?? 0) ? nowMs : before?.lastFailureMs;
@@ -53,7 +54,7 @@ export class BreakerWatch {
       .map((breaker) => {
         const { name, state, consecutiveFailures, trialSuccesses, retryAfterMs } = breaker.status();
         const lastFailureMs = this.#seen.get(name)?.lastFailureMs;
-        const calls = breakerOutcomes.map((outcome) => [outcome, this.#calls(name, outcome)] as const);
+        const calls = breakerOutcomes.map((outcome) => [outcome, breaker.callsEnded(outcome)] as const);
         return {
           name,
           state,
@@ -81,10 +82,6 @@ export class BreakerWatch {
       });
     }
     return breakers;
-  }
-
-  #calls(breaker: string, outcome: BreakerOutcome): number {
-    return this.metrics.breakerCalls.value({ breaker, outcome }) ?? 0;
   }
 }
 

@@ -46,6 +46,12 @@ export class CircuitBreaker extends EventSource implements Policy {
     BreakerStateName,
     number
   >;
+  /** Counted here and not by a listener, because a call then costs one addition. */
+  readonly #calls = Object.fromEntries(breakerOutcomes.map((outcome) => [outcome, 0])) as Record<
+    BreakerOutcome,
+    number
+  >;
+  readonly #transitions = new Map<string, number>();
   readonly #events: Readonly<Record<BreakerOutcome, PolicyEvent>>;
   readonly #core: BreakerCore;
   readonly #rules: CallRules<undefined>;
@@ -112,6 +118,16 @@ export class CircuitBreaker extends EventSource implements Policy {
     return (this.#msIn[state] + runningMs) / 1000;
   }
 
+  /** Calls that have ended so since construction. Only rises. */
+  callsEnded(outcome: BreakerOutcome): number {
+    return this.#calls[outcome];
+  }
+
+  /** Changes from one state to another since construction. Only rises. */
+  transitions(from: BreakerStateName, to: BreakerStateName): number {
+    return this.#transitions.get(`${from} ${to}`) ?? 0;
+  }
+
   /** Opens the circuit for one recovery time; without effect when open or forced. */
   trip(): void {
     this.#apply({ kind: 'trip' });
@@ -157,7 +173,7 @@ export class CircuitBreaker extends EventSource implements Policy {
   }
 
   #refuse(): Promise<never> {
-    this.emit(this.#events.rejected);
+    this.#tell('rejected');
     const state = this.#state;
     const afterMs = state.kind === 'open' ? state.untilMs - this.#settings.clock.nowMs() : undefined;
     const kind = state.kind === 'open' || state.kind === 'forced_open' ? state.kind : 'half_open';
@@ -174,7 +190,12 @@ export class CircuitBreaker extends EventSource implements Policy {
     // Nearly every call: nothing to decide, so nothing is allocated and no clock is read.
     const isPlain = state.kind === 'closed' && verdict === 'success' && state.consecutiveFailures === 0;
     if (!isPlain || this.#settings.window !== undefined) this.#feed(generation, verdict, slow);
-    this.emit(this.#events[outcome]);
+    this.#tell(outcome);
+  }
+
+  #tell(outcome: BreakerOutcome): void {
+    this.#calls[outcome]++;
+    if (this.isHeard) this.emit(this.#events[outcome]);
   }
 
   #feed(generation: number, verdict: Verdict, slow: boolean): void {
@@ -205,6 +226,8 @@ export class CircuitBreaker extends EventSource implements Policy {
     this.#msIn[previous.kind] += next.sinceMs - previous.sinceMs;
     this.#settings.window?.clear();
     if (next.kind === previous.kind) return;
+    const move = `${previous.kind} ${next.kind}`;
+    this.#transitions.set(move, (this.#transitions.get(move) ?? 0) + 1);
     this.emit({
       kind: 'breaker_transition',
       breaker: this.name,

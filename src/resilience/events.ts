@@ -105,6 +105,11 @@ export class EventSource {
     };
   }
 
+  /** Whether anybody listens. */
+  protected get isHeard(): boolean {
+    return this.#listeners.length > 0;
+  }
+
   /** Tells all listeners. Never throws. */
   protected emit(event: PolicyEvent): void {
     const listeners = this.#listeners;

@@ -1,7 +1,7 @@
 /** Owns the time that the policies live by: a monotonic clock and deadlines, as a port that tests can drive by hand. */
 
 /**
- * A deadline in a clock's list. The list runs through the object itself, so that arming one deadline per call
+ * A deadline that a clock watches. The object knows its own place there, so that arming one deadline per call
  * allocates nothing. One object can be armed once at a time.
  */
 export abstract class Timer {
@@ -9,11 +9,9 @@ export abstract class Timer {
   dueMs = 0;
   /** `idle`: not armed; `armed`: in the list; `due`: taken out, about to expire. */
   stage: 'idle' | 'armed' | 'due' = 'idle';
-  /** The list's links; only the clock writes them. */
-  next: Timer | null = null;
-  previous: Timer | null = null;
-  /** Where the timer lies in the clock; only the clock writes it. */
+  /** Where the timer lies in the clock; only the clock writes them. */
   place = 0;
+  seat = 0;
 
   /** `hold` keeps the process alive while armed; `release`, the rule for deadlines, never does. Constant per timer. */
   get keeps(): 'hold' | 'release' {

@@ -1,5 +1,5 @@
 /** Owns the shared coarse timer wheel: one unref'd interval for the deadlines of every call of every policy. */
-import { type PolicyClock, Timer } from './policy-clock.js';
+import type { PolicyClock, Timer } from './policy-clock.js';
 
 const SLOTS = 512;
 /** A tick later than this many tick lengths means that the host blocked its loop. */
@@ -18,7 +18,8 @@ const BLOCK_COUNTS_MS = 50;
  */
 export class TimerWheel implements PolicyClock {
   readonly #tickMs: number;
-  readonly #heads: Timer[] = Array.from({ length: SLOTS }, () => new Head());
+  /** By slot the timers in it, without gaps: with a linked list each arming would write to twice as many old objects. */
+  readonly #slots: Timer[][] = Array.from({ length: SLOTS }, () => []);
   /** Whole, because V8 stores a whole number in an object for free and boxes a fraction. */
   #aliveMs = 0;
   #fractionMs = 0;
@@ -64,12 +65,9 @@ export class TimerWheel implements PolicyClock {
     timer.dueMs = this.#aliveMs + Math.ceil(delayMs);
     // Two ticks of margin: `aliveMs` is up to one tick old, and the next tick may count up to two.
     timer.place = Math.floor(timer.dueMs / this.#tickMs) + 3;
-    const head = this.#heads[timer.place % SLOTS]!;
-    const last = head.previous!;
-    last.next = timer;
-    timer.previous = last;
-    timer.next = head;
-    head.previous = timer;
+    const slot = this.#slots[timer.place % SLOTS]!;
+    timer.seat = slot.length;
+    slot.push(timer);
     timer.stage = 'armed';
     this.#size++;
     if (timer.keeps === 'hold') this.#hold(1);
@@ -82,10 +80,12 @@ export class TimerWheel implements PolicyClock {
   }
 
   #unlink(timer: Timer): void {
-    timer.previous!.next = timer.next;
-    timer.next!.previous = timer.previous;
-    timer.next = null;
-    timer.previous = null;
+    const slot = this.#slots[timer.place % SLOTS]!;
+    const last = slot.pop()!;
+    if (last !== timer) {
+      slot[timer.seat] = last;
+      last.seat = timer.seat;
+    }
     this.#size--;
     if (timer.keeps === 'hold') this.#hold(-1);
   }
@@ -141,18 +141,14 @@ export class TimerWheel implements PolicyClock {
     const first = Math.max(this.#swept + 1, target - SLOTS + 1);
     const due: Timer[] = [];
     for (let tick = first; tick <= target; tick++) {
-      const head = this.#heads[tick % SLOTS]!;
-      let timer = head.next!;
-      while (timer !== head) {
-        const following = timer.next!;
-        if (timer.place <= target) {
-          this.#unlink(timer);
-          timer.stage = 'due';
-          due.push(timer);
-        }
-        timer = following;
+      const slot = this.#slots[tick % SLOTS]!;
+      for (const timer of slot.filter(({ place }) => place <= target)) {
+        this.#unlink(timer);
+        timer.stage = 'due';
+        due.push(timer);
       }
     }
+    due.sort((one, other) => one.dueMs - other.dueMs);
     this.#swept = Math.max(this.#swept, target);
     for (const timer of due) {
       // An earlier expiry of this sweep may have ended this call too.
@@ -167,16 +163,6 @@ export class TimerWheel implements PolicyClock {
 export function countedMs(strideMs: number, previousStrideMs: number, tickMs: number): number {
   if (strideMs > LONGEST_TURN_MS) return Math.max(2 * tickMs, BLOCK_COUNTS_MS);
   return Math.max(0, Math.min(strideMs, Math.max(2 * tickMs, previousStrideMs)));
-}
-
-class Head extends Timer {
-  constructor() {
-    super();
-    this.next = this;
-    this.previous = this;
-  }
-
-  expire(): void {}
 }
 
 /** The clock that every policy uses unless it is given another. */

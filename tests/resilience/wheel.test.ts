@@ -62,6 +62,20 @@ test('a timer that was taken out never falls, also when another takes it out at 
   expect([taken.rung, victim.rung, wheel.size]).toEqual([0, 0, 0]);
 });
 
+test('of 5,000 timers that share slots exactly those fall that nobody took out, whatever the order', async () => {
+  const wheel = new TimerWheel(1);
+  const bells = Array.from({ length: 5_000 }, () => new Bell());
+  for (const [i, bell] of bells.entries()) wheel.arm(bell, 20 + ((i * 7919) % 40));
+  const taken = new Set(bells.filter((_, i) => (i * 2654435761) % 7 < 3));
+  for (const bell of taken) wheel.disarm(bell);
+  expect(wheel.size).toBe(5_000 - taken.size);
+  const last = new Bell();
+  wheel.arm(last, 100);
+  await until(() => last.rung === 1);
+  expect(wheel.size).toBe(0);
+  for (const bell of bells) expect(bell.rung).toBe(taken.has(bell) ? 0 : 1);
+});
+
 test('a timer can be armed again, also while it falls, and only its last arming counts', async () => {
   const wheel = new TimerWheel();
   const bell: Bell = new Bell(() => bell.rung < 3 && wheel.arm(bell, 10));
