@@ -32,6 +32,8 @@ export async function startPastPrometheus(
   port: number,
   target: string,
   past: readonly PastSeries[],
+  /** Bearer token of the scrape. */
+  token?: string,
 ): Promise<PastPrometheus> {
   const directory = scratchDirectory('past');
   mkdirSync(join(directory, 'data'));
@@ -55,7 +57,7 @@ export async function startPastPrometheus(
     `global: { scrape_interval: 1s, scrape_timeout: 1s }
 scrape_configs:
   - job_name: flowgauge
-    static_configs: [{ targets: ["${target}"] }]
+${token === undefined ? '' : `    authorization: { credentials: "${token}" }\n`}    static_configs: [{ targets: ["${target}"] }]
 `,
   );
   const child = startProgram({
