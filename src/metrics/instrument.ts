@@ -20,6 +20,8 @@ export interface InstrumentOptions {
   readonly maxSeries?: number;
   /** Shared with the other metrics of a registry. Default: a budget of its own without a limit. */
   readonly budget?: SeriesBudget;
+  /** Called before prom-client's registry reads the samples, so that what is read from elsewhere is as it is now. */
+  readonly beforeRead?: () => void;
 }
 
 /** One sample as prom-client's registry reads it. */
@@ -52,6 +54,7 @@ export abstract class Instrument<L extends string, S extends Series> {
   private slotCount = 0;
   private readonly budget: SeriesBudget;
   private readonly maxSeries: number;
+  private readonly beforeRead: () => void;
   private readonly sheets = new Map<Format, Sheet<S>>();
   private readonly exemplars = new Map<number, string>();
   /** What totals from storage have put into the overflow series, by label set. */
@@ -71,6 +74,7 @@ export abstract class Instrument<L extends string, S extends Series> {
     this.budget = options.budget ?? new SeriesBudget(Number.POSITIVE_INFINITY);
     this.maxSeries = options.maxSeries ?? DEFAULT_MAX_SERIES_PER_METRIC;
     this.values = new Float64Array(8 * width);
+    this.beforeRead = options.beforeRead ?? (() => {});
   }
 
   /** Series that are printed now, the buckets of histograms included. */
@@ -115,6 +119,7 @@ export abstract class Instrument<L extends string, S extends Series> {
     values: SampleValue[];
     aggregator: string;
   }> {
+    this.beforeRead();
     const values: SampleValue[] = [];
     for (const series of this.live) this.pushSamples(series, values);
     return { name: this.name, help: this.help, type: this.type, values, aggregator: this.aggregator };

@@ -40,8 +40,9 @@ export interface MetricsControl {
   /** Runs the refreshers, then brings the series about the metrics themselves up to date. */
   refreshSelf(): void;
   /**
-   * Has `refresh` called before each scrape, for series that are read from elsewhere; the answer takes it out. It must
-   * be quick and must not wait. What it throws is dropped and counted: only its own series stay behind.
+   * Has `refresh` called before each scrape, also one by way of `registry`, for series that are read from elsewhere;
+   * the answer takes it out. It must be quick and must not wait. What it throws is dropped and counted: only its own
+   * series stay behind.
    */
   onScrape(refresh: () => void): () => void;
   /** Notes what became of the metrics that are not ours; those that are gone lose their series. */
@@ -72,6 +73,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   const limits: InstrumentOptions = {
     budget,
     ...(options.maxSeriesPerMetric === undefined ? {} : { maxSeries: options.maxSeriesPerMetric }),
+    beforeRead: () => refreshOnce(),
   };
   const instruments = createInstruments(limits);
   const own = Object.values(instruments) as unknown as Instrument<string, Series>[];
@@ -79,6 +81,17 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
   const processMetrics = options.processMetrics === 'omit' ? new Set<unknown>() : addProcessMetrics(registry);
   let noted: ReadonlySet<string> = new Set();
   const refreshers = new Set<() => void>();
+  let isFresh = false;
+
+  /** A registry that is printed without our scraper reads all instruments in one turn: once for all of them. */
+  function refreshOnce(): void {
+    if (isFresh) return;
+    isFresh = true;
+    queueMicrotask(() => {
+      isFresh = false;
+    });
+    control.refreshSelf();
+  }
 
   const control: MetricsControl = {
     registry,

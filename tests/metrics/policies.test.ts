@@ -112,6 +112,26 @@ describe('a circuit breaker', () => {
     );
   });
 
+  test('is as it is now also where a host prints the registry itself', async () => {
+    const breaker = new CircuitBreaker(options);
+    const metrics = fresh();
+    watchPolicies(metrics, [breaker]);
+    let refreshed = 0;
+    metrics.onScrape(() => {
+      refreshed += 1;
+    });
+    for (let i = 0; i < 2; i += 1) await breaker.execute(fails).catch(() => {});
+    const text = await metrics.registry.metrics();
+    expect(text).toContain('circuit_breaker_calls_total{breaker="quotes",outcome="failure"} 2');
+    expect(text).toContain('circuit_breaker_transitions_total{breaker="quotes",from="closed",to="open"} 1');
+    expect(text).toContain('circuit_breaker_state{breaker="quotes",state="open"} 1');
+    expect(refreshed).toBe(1);
+    await breaker.execute(works).catch(() => {});
+    expect(await metrics.registry.getSingleMetricAsString('circuit_breaker_calls_total')).toContain(
+      'circuit_breaker_calls_total{breaker="quotes",outcome="rejected"} 1',
+    );
+  });
+
   test('one that follows another of its name goes on from its totals', async () => {
     const first = new CircuitBreaker(options);
     const end = watchPolicies(fresh(), [first]);
