@@ -74,6 +74,7 @@ const tools = [
   { name: 'prometheus-alertmanager', package: 'prometheus-alertmanager' },
   { name: 'prometheus-node-exporter', package: 'prometheus-node-exporter' },
   { name: 'redis-server', package: 'redis-server' },
+  { name: 'pgbouncer', package: 'pgbouncer' },
   { name: 'victoria-metrics', package: 'victoria-metrics' },
   { name: 'chromium', package: 'chromium' },
   { name: 'initdb', package: 'postgresql', also: '/usr/lib/postgresql' },
@@ -109,7 +110,8 @@ function isInstalled(tool) {
 }
 
 function onPath(name) {
-  return (process.env.PATH ?? '')
+  // The daemons of some packages stand where only root's PATH leads.
+  return `${process.env.PATH ?? ''}:/usr/sbin`
     .split(':')
     .some((folder) => folder !== '' && existsSync(join(folder, name)));
 }

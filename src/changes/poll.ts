@@ -40,7 +40,11 @@ interface PolledRow {
 /** Opens a flow with an `updatedAt` column for polling. SELECT on the table is all it needs. */
 export function openPoll(db: Database, flow: PolledFlow): ChangeSource {
   return {
-    read: (cursor, limit) => db.run('poll', READ_DEADLINE_MS, (sql) => readPage(sql, flow, cursor, limit)),
+    // A transaction, because the settings under which keys are printed end with it.
+    read: (cursor, limit) =>
+      db.transaction('poll', READ_DEADLINE_MS, { access: 'read only' }, (sql) =>
+        readPage(sql, flow, cursor, limit),
+      ),
     discard: async () => undefined,
     sweep: async () => undefined,
     backlog: async () => NOTHING_WAITS,

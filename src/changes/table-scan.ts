@@ -30,13 +30,13 @@ export function statusText(flow: Flow): string {
 }
 
 /**
- * Makes the session print keys and statuses as the trigger's programs do. Keys are compared as text: the same date
- * printed in another style would be another item.
+ * Makes the transaction print keys and statuses as the trigger's programs do. Keys are compared as text: the same date
+ * printed in another style would be another item. Behind a pooler the session belongs to the application as well, so
+ * nothing may stay in it.
  */
-export async function printAsJournal(sql: postgres.Sql): Promise<void> {
-  for (const [name, value] of Object.entries(PRINT_SETTINGS)) {
-    await sql`select set_config(${name}, ${value}, false)`;
-  }
+export async function printAsJournal(tx: postgres.Sql): Promise<void> {
+  const settings = Object.entries(PRINT_SETTINGS);
+  await tx.unsafe(settings.map(([name, value]) => `set local ${name} = '${value}'`).join('; '));
 }
 
 /** Microseconds of a timestamp or date column, one without a time zone taken as UTC; NULL for NULL and for the infinities, which no label or sum survives. */

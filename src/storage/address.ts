@@ -1,5 +1,6 @@
 /** Owns the meaning of a database URL: which servers, whose account, which encryption; and how it is named in messages. */
 import { readFileSync } from 'node:fs';
+import { createSecureContext, type SecureContext, type SecureVersion } from 'node:tls';
 
 /** Something that holds a secret and gives it only when asked. */
 export interface Revealable {
@@ -13,6 +14,13 @@ export interface Endpoint {
   readonly path: string | undefined;
 }
 
+/** What the handshake is made with, in the words of `tls.connect`. The context holds the client's key and shows it to nobody. */
+export interface TlsTerms {
+  readonly secureContext: SecureContext;
+  readonly rejectUnauthorized?: false;
+  readonly checkServerIdentity?: () => undefined;
+}
+
 /** A database URL taken apart. Its password leaves only by `password()`, so that printing an address is harmless. */
 export interface Address {
   /** At least one; several are tried in turn. */
@@ -20,7 +28,7 @@ export interface Address {
   readonly user: string;
   readonly password: () => string;
   readonly database: string;
-  readonly tls: false | 'prefer' | 'require' | { ca?: string; checkServerIdentity?: () => undefined };
+  readonly tls: false | 'prefer' | TlsTerms;
   /** Settings of the session that the URL asks for (`?search_path=…`). */
   readonly parameters: Readonly<Record<string, string>>;
   /** `host:port/database`, for messages. */
@@ -50,8 +58,6 @@ const CLIENT_ONLY = new Set([
   'pgbouncer',
   'pool_timeout',
   'schema',
-  'sslcert',
-  'sslkey',
   'target_session_attrs',
 ]);
 
@@ -107,36 +113,116 @@ function endpointsOf(hosts: string, options: ReadonlyMap<string, string>): Endpo
   });
 }
 
+/** Options that begin with `ssl` and have a meaning here or may go unheard. */
+const TLS_OPTIONS = new Set([
+  'ssl',
+  'sslcert',
+  'sslcertmode',
+  'sslcompression',
+  'sslcrl',
+  'sslkey',
+  'sslmode',
+  'sslnegotiation',
+  'sslpassword',
+  'sslrootcert',
+  'sslsni',
+  'ssl_min_protocol_version',
+]);
+
+/** The modes mean what they mean to libpq, where a named authority makes `require` check the certificate. */
 function tlsOf(options: ReadonlyMap<string, string>, endpoints: readonly Endpoint[]): Address['tls'] {
-  const local = endpoints.every((e) => e.path !== undefined || /^(localhost|127\..*|::1)$/.test(e.host));
-  const mode = options.get('sslmode') ?? (local ? 'disable' : 'prefer');
-  const rootCertificate = options.get('sslrootcert');
-  const ca =
-    rootCertificate === undefined || rootCertificate === 'system' ? {} : { ca: certificate(rootCertificate) };
+  const asked = [...options.keys()].filter((name) => /^ssl/i.test(name));
+  if (asked.length === 0) return isLocal(endpoints) ? false : 'prefer';
+  // A misspelt sslmode that is passed over would send the password unencrypted.
+  const unknown = asked.find((name) => !TLS_OPTIONS.has(name));
+  if (unknown !== undefined) {
+    const known = [...TLS_OPTIONS].join(', ');
+    throw new DatabaseUrlError(`its option ${unknown} is unknown; those for TLS are ${known}`);
+  }
+  if ((options.get('ssl') ?? 'true') !== 'true') {
+    throw new DatabaseUrlError('its option ssl can only be true; write sslmode for anything else');
+  }
+  if (options.has('sslcert') !== options.has('sslkey')) {
+    throw new DatabaseUrlError('sslcert and sslkey are needed together');
+  }
+  const secureContext = contextOf(options);
+  const unchecked = { secureContext, rejectUnauthorized: false } as const;
+  const anyName = { secureContext, checkServerIdentity: () => undefined };
+  const mode = modeOf(options, endpoints);
   switch (mode) {
     case 'disable':
       return false;
     case 'allow':
     case 'prefer':
-      return 'prefer';
+      // Who has a certificate wants it seen; the driver's `prefer` shows none.
+      return options.has('sslcert') ? unchecked : 'prefer';
     case 'require':
+      return options.has('sslrootcert') ? anyName : unchecked;
     case 'no-verify':
-      return 'require';
+      return unchecked;
     case 'verify-ca':
-      return { ...ca, checkServerIdentity: () => undefined };
+      return anyName;
     case 'verify-full':
-      return ca;
+      return { secureContext };
     default:
       throw new DatabaseUrlError('its sslmode is none of disable, prefer, require, verify-ca, verify-full');
   }
 }
 
-function certificate(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    throw new DatabaseUrlError('the file named by sslrootcert cannot be read');
+function modeOf(options: ReadonlyMap<string, string>, endpoints: readonly Endpoint[]): string {
+  const mode = options.get('sslmode') ?? (options.has('ssl') ? 'require' : undefined);
+  if (options.get('sslrootcert') === 'system') {
+    if (mode === undefined || mode === 'verify-full') return 'verify-full';
+    throw new DatabaseUrlError(
+      'sslrootcert=system needs sslmode=verify-full: anybody gets a certificate there',
+    );
   }
+  return mode ?? (isLocal(endpoints) ? 'disable' : 'prefer');
+}
+
+function isLocal(endpoints: readonly Endpoint[]): boolean {
+  return endpoints.every(({ path, host }) => path !== undefined || /^(localhost|127\..*|::1)$/.test(host));
+}
+
+/** Made here and not by the driver, where a key that cannot be used would end the process. */
+function contextOf(options: ReadonlyMap<string, string>): SecureContext {
+  const root = options.get('sslrootcert');
+  const minVersion = options.get('ssl_min_protocol_version');
+  if (minVersion !== undefined && !/^TLSv1\.[23]$/.test(minVersion)) {
+    throw new DatabaseUrlError('its ssl_min_protocol_version is neither TLSv1.2 nor TLSv1.3');
+  }
+  const files = {
+    ca: root === 'system' ? undefined : pem('sslrootcert', root),
+    cert: pem('sslcert', options.get('sslcert')),
+    key: pem('sslkey', options.get('sslkey')),
+    crl: pem('sslcrl', options.get('sslcrl')),
+  };
+  try {
+    return createSecureContext({
+      ...files,
+      passphrase: options.get('sslpassword'),
+      minVersion: minVersion as SecureVersion | undefined,
+    });
+  } catch (error) {
+    const why = (error as { code?: string }).code ?? 'unknown';
+    throw new DatabaseUrlError(
+      `the files of sslrootcert, sslcert, sslkey or sslcrl are damaged, do not belong together, or need another sslpassword (${why})`,
+    );
+  }
+}
+
+function pem(option: string, file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const why = (error as { code?: string }).code ?? 'unknown';
+    throw new DatabaseUrlError(`the file ${JSON.stringify(file)} of ${option} cannot be read (${why})`);
+  }
+  // Without a certificate in it nothing would be trusted, and the server would be blamed.
+  if (text.includes('-----BEGIN ')) return text;
+  throw new DatabaseUrlError(`the file ${JSON.stringify(file)} of ${option} is not in PEM form`);
 }
 
 function decode(text: string): string {

@@ -8,7 +8,7 @@ import {
   isRefusedStartupSetting,
   type Outcome,
 } from './database-errors.js';
-import { Session, type SessionOptions } from './session.js';
+import { type ServerFacts, Session, type SessionOptions } from './session.js';
 
 /** One call on its way through: `session` is set as soon as one exists, so that the deadline can break it. */
 export interface Call {
@@ -60,6 +60,7 @@ export class Connections {
       const idle = this.#idle.pop();
       if (idle) {
         call.session = idle;
+        idle.take();
         return idle;
       }
       if (this.#sessions.size < this.options.max) return this.#open(call);
@@ -70,6 +71,7 @@ export class Connections {
   /** Takes a session back; one that is broken, worn or still inside a transaction is not used again. */
   release(session: Session): void {
     if (session.dead) return;
+    session.rest();
     const worn = performance.now() - session.openedAtMs > LONGEST_LIFE_MS;
     if (this.#closing || worn || session.phase !== 'ready') {
       void session.end(1000);
@@ -85,9 +87,12 @@ export class Connections {
     this.dropAll();
   }
 
-  /** Breaks the connections that nobody uses: what swallowed one call will swallow the next on each of them. */
-  dropIdle(): void {
-    for (const session of [...this.#idle]) session.destroy();
+  /**
+   * Breaks the connections that nobody uses and that were not heard since the server fell silent on another one: what
+   * swallowed that call will swallow the next on each of them.
+   */
+  dropUnheard(silentSinceMs: number): void {
+    for (const session of this.#idle.filter(({ heardAtMs }) => heardAtMs < silentSinceMs)) session.destroy();
   }
 
   /** Breaks every connection; work on them is rejected. */
@@ -97,6 +102,7 @@ export class Connections {
 
   /** From now on neither startup settings nor prepared statements: a pooler is in between. */
   usePlainSessions(): void {
+    if (this.#sessionOptions.settings === 'none') return;
     this.#sessionOptions = { ...this.#sessionOptions, settings: 'none', prepare: false };
     this.options.onEvent('pooler');
   }
@@ -146,24 +152,34 @@ export class Connections {
   async #openHere(call: Call): Promise<Session> {
     const { endpoints } = this.address;
     const endpoint = endpoints[this.#turn % endpoints.length]!;
-    const session = new Session(this.address, endpoint, this.#sessionOptions, (dead) => this.#forget(dead));
+    // As they are now: another call may find the pooler while this one connects.
+    const options = this.#sessionOptions;
+    const session = new Session(this.address, endpoint, options, (dead) => this.#forget(dead));
     this.#sessions.add(session);
     call.session = session;
+    let facts: ServerFacts;
     try {
-      const facts = await session.open();
+      facts = await session.open();
       if (this.options.needsWrites && !facts.takesWrites) {
         throw new DatabaseReadOnlyError(call.name, this.options.where);
       }
     } catch (error) {
       session.destroy();
       if (error instanceof DatabaseReadOnlyError) throw error;
-      if (!isRefusedStartupSetting(error) || this.#sessionOptions.settings === 'none')
-        throw this.unavailable(call, error);
-      this.usePlainSessions();
-      return this.#openHere(call);
+      if (!isRefusedStartupSetting(error) || options.settings === 'none') throw this.unavailable(call, error);
+      return this.#openPlainHere(call);
+    }
+    if (options.settings === 'startup' && !facts.keepsSettings) {
+      session.destroy();
+      return this.#openPlainHere(call);
     }
     this.options.onEvent('connected');
     return session;
+  }
+
+  #openPlainHere(call: Call): Promise<Session> {
+    this.usePlainSessions();
+    return this.#openHere(call);
   }
 
   #forget(session: Session): void {

@@ -36,7 +36,7 @@ export class DatabaseUnavailableError extends Error {
     cause: unknown,
   ) {
     const said = cause instanceof Error && cause.message ? `: ${cause.message}` : '';
-    super(`"${work}" cannot use ${where} (${reason}${said}). ${remedy(reason)}`, { cause });
+    super(`"${work}" cannot use ${where} (${reason}${said}). ${remedy(reason, said)}`, { cause });
     this.name = 'DatabaseUnavailableError';
   }
 }
@@ -78,6 +78,15 @@ export class DatabaseClosedError extends Error {
   constructor(work: string) {
     super(`"${work}" was not started: the program is stopping and has closed its database connections.`);
     this.name = 'DatabaseClosedError';
+  }
+}
+
+/** The pooler closed the connection at BEGIN without a word. Becomes the cause of a {@link DatabaseUnavailableError}. */
+export class TransactionCutError extends Error {
+  readonly code = 'CONNECTION_CLOSED_AT_BEGIN';
+  constructor(cause: unknown) {
+    super('the pooler closed the connection when a transaction began', { cause });
+    this.name = 'TransactionCutError';
   }
 }
 
@@ -126,10 +135,61 @@ export function isCancelled(error: unknown): boolean {
   return errorCode(error) === '57014';
 }
 
-function remedy(reason: string): string {
-  if (/^28/.test(reason)) return 'Check user, password and pg_hba.conf.';
-  if (reason === '3D000') return 'Create the database or correct its name in the URL.';
-  if (reason === '53300') return 'Raise max_connections there or lower what else is connected.';
-  if (/^(ENOTFOUND|EAI_AGAIN)$/.test(reason)) return 'Check the host name and the DNS.';
-  return 'Check that the server runs and can be reached.';
+const REMEDIES: readonly (readonly [reason: RegExp, said: RegExp, remedy: string])[] = [
+  [
+    /^28000$/,
+    /no encryption|SSL off/,
+    'The server takes encrypted connections only: add sslmode=verify-full (or require) to the URL.',
+  ],
+  [
+    /^28000$/,
+    /client certificate/,
+    'The server asks for a certificate: name its files as sslcert and sslkey in the URL.',
+  ],
+  [/^28/, /./, 'Check user, password and pg_hba.conf.'],
+  [/^3D000$/, /./, 'Create the database or correct its name in the URL.'],
+  [/^53300$/, /./, 'Raise max_connections there or lower what else is connected.'],
+  [/^(ENOTFOUND|EAI_AGAIN)$/, /./, 'Check the host name and the DNS.'],
+  [
+    /^CONNECTION_CLOSED_AT_BEGIN$/,
+    /./,
+    'A pooler in statement mode does this: set pool_mode = transaction or session for this database there.',
+  ],
+  [
+    /^08P01$/,
+    /startup parameter/,
+    'A pooler stands in between and refuses a setting of the URL: take it out of the URL.',
+  ],
+  [
+    /^(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_)/,
+    /./,
+    'Its certificate is signed by nobody who is trusted here: name the file with its authority as sslrootcert in the URL.',
+  ],
+  [
+    /^ERR_TLS_CERT_ALTNAME_INVALID$/,
+    /./,
+    'Write a host into the URL that the certificate names, have one issued for this host, or check no name with sslmode=verify-ca.',
+  ],
+  [/^CERT_/, /./, 'Look at the certificate of the server, its dates and its revocation.'],
+  [
+    /^ECONNRESET$/,
+    /before secure TLS/,
+    'The server seems to speak no TLS: switch ssl on there, or write sslmode=disable where the network itself is safe.',
+  ],
+  [
+    /^(ERR_SSL_|ERR_OSSL_|EPROTO$)/,
+    /./,
+    'The TLS handshake failed: look at the log of the server, the files named in the URL and ssl_min_protocol_version on both sides.',
+  ],
+  // A server that does not trust our certificate hangs up behind its own reason, which then may not arrive.
+  [
+    /^(ECONNRESET|EPIPE|CONNECTION_CLOSED)$/,
+    /./,
+    'Check that the server runs and can be reached; its log tells why it hung up.',
+  ],
+];
+
+function remedy(reason: string, said: string): string {
+  const known = REMEDIES.find(([code, words]) => code.test(reason) && words.test(said || ' '));
+  return known?.[2] ?? 'Check that the server runs and can be reached.';
 }

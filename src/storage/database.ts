@@ -14,7 +14,7 @@ import {
   isLostPreparedStatement,
   isReadOnlyRefusal,
 } from './database-errors.js';
-import type { Session, TransactionOptions } from './session.js';
+import { type Session, statementLimitMs, type TransactionOptions } from './session.js';
 
 /** The *source* holds the watched rows, the *store* our own tables; a store must take writes. */
 export type DatabaseRole = 'source' | 'store';
@@ -199,17 +199,18 @@ class GuardedDatabase implements Database {
   #expire(call: Call): DatabaseTimeoutError {
     call.expired = true;
     const error = new DatabaseTimeoutError(call.name, call.deadlineMs, this.where, outcomeOf(call));
+    const silentSinceMs = call.session?.silentSinceMs;
     call.leaveQueue?.();
     call.session?.destroy();
+    // A server that is only slow answers before the deadline, with the end of the statement: its connections live.
+    if (silentSinceMs !== undefined && performance.now() - silentSinceMs >= statementLimitMs(call.deadlineMs))
+      this.connections.dropUnheard(silentSinceMs);
     return error;
   }
 
   /** Turns what the driver or the server said into our words, and draws the consequence for the connections. */
   #judge(call: Call, error: unknown, tookMs: number): unknown {
-    if (error instanceof DatabaseTimeoutError) {
-      this.connections.dropIdle();
-      return this.#timedOut(error);
-    }
+    if (error instanceof DatabaseTimeoutError) return this.#timedOut(error);
     if (isCancelled(error) && tookMs >= call.deadlineMs * 0.8) {
       return this.#timedOut(
         new DatabaseTimeoutError(call.name, call.deadlineMs, this.where, outcomeOf(call)),

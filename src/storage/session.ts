@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import type { Address, Endpoint } from './address.js';
-import { DatabaseRolledBackError } from './database-errors.js';
+import { DatabaseRolledBackError, errorCode, TransactionCutError } from './database-errors.js';
 
 /** How a session presents itself. Milliseconds; `settings: 'none'` is for poolers that refuse startup settings. */
 export interface SessionOptions {
@@ -18,12 +18,19 @@ export interface SessionOptions {
 /** What the server says about itself when the connection is made. */
 export interface ServerFacts {
   readonly takesWrites: boolean;
+  /** False when a pooler in between took the settings that we sent with the connection and kept them to itself. */
+  readonly keepsSettings: boolean;
 }
 
 /** A transaction's options, in PostgreSQL's words. */
 export interface TransactionOptions {
   readonly isolation?: 'read committed' | 'repeatable read' | 'serializable';
   readonly access?: 'read only' | 'read write';
+}
+
+/** How long the server may work on a statement before it gives up by itself: a little less than the deadline. */
+export function statementLimitMs(deadlineMs: number): number {
+  return Math.max(1, Math.floor(deadlineMs * 0.9));
 }
 
 /** Where the session stands: what is lost when it breaks now. */
@@ -41,6 +48,11 @@ export class Session {
   #socket: Socket | undefined;
   #dead = false;
   #statementTimeoutMs: number | undefined;
+  #takenAtMs = this.openedAtMs;
+  /** Connecting is a question, too. */
+  #sentWhenTaken = -1;
+  #heardWhenTaken = 0;
+  #heardAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     address: Address,
@@ -64,20 +76,47 @@ export class Session {
     return this.#phase;
   }
 
+  /** The beginning of a call that asked and has not heard a byte; undefined when it did, or asked nothing. */
+  get silentSinceMs(): number | undefined {
+    return this.#sent > this.#sentWhenTaken && !this.#hasHeard ? this.#takenAtMs : undefined;
+  }
+
+  /** When the server was last known to answer here: at the end of a call that heard it. Monotonic. */
+  get heardAtMs(): number {
+    return this.#heardAtMs;
+  }
+
+  /** Begins a call. */
+  take(): void {
+    this.#takenAtMs = performance.now();
+    this.#sentWhenTaken = this.#sent;
+    this.#heardWhenTaken = this.#heard;
+  }
+
+  /** Ends a call. */
+  rest(): void {
+    if (this.#hasHeard) this.#heardAtMs = performance.now();
+  }
+
   /** Connects. Rejects with the driver's or the server's error. */
   async open(): Promise<ServerFacts> {
-    const [row] = await this.sql<{ standby: boolean; read_only: string }[]>`
-      select pg_is_in_recovery() as standby, current_setting('default_transaction_read_only') as read_only`;
+    const [row] = await this.sql<{ standby: boolean; read_only: string; lock_ms: number }[]>`
+      select pg_is_in_recovery() as standby, current_setting('default_transaction_read_only') as read_only,
+             (extract(epoch from current_setting('lock_timeout')::interval) * 1000)::float8 as lock_ms`;
     this.#phase = 'ready';
-    return { takesWrites: row?.standby === false && row.read_only === 'off' };
+    return {
+      takesWrites: row?.standby === false && row.read_only === 'off',
+      keepsSettings: row?.lock_ms === this.options.lockTimeoutMs,
+    };
   }
 
   /** Lets the server give up a statement a little before our own wall does: it answers, and the connection survives. */
   limitStatements(deadlineMs: number): void {
-    if (this.options.settings === 'none') return;
-    const limitMs = Math.max(1, Math.floor(deadlineMs * 0.9));
+    const limitMs = statementLimitMs(deadlineMs);
     if (this.#statementTimeoutMs === limitMs) return;
     this.#statementTimeoutMs = limitMs;
+    // Behind a pooler the setting would stay with a connection that others get next.
+    if (this.options.settings === 'none') return;
     // Not awaited: it travels in front of the work's first statement.
     this.sql.unsafe(`set statement_timeout = ${limitMs}`).catch(() => this.destroy());
   }
@@ -100,9 +139,25 @@ export class Session {
   destroy(): void {
     if (this.#dead) return;
     this.#dead = true;
-    void this.sql.end({ timeout: 0 }).catch(() => {});
-    this.#socket?.destroy();
+    const reject = () => void this.sql.end({ timeout: 0 }).catch(() => {});
+    // Only once it is closed: over TLS the driver would write its goodbye to a socket that is gone, an uncaught EBADF
+    // that ends the process.
+    if (this.#socket === undefined || this.#socket.closed) reject();
+    else this.#socket.once('close', reject).destroy();
     this.onDead(this);
+  }
+
+  get #hasHeard(): boolean {
+    return this.#heard > this.#heardWhenTaken;
+  }
+
+  /** Bytes of the socket itself, below TLS. */
+  get #heard(): number {
+    return this.#socket?.bytesRead ?? 0;
+  }
+
+  get #sent(): number {
+    return this.#socket?.bytesWritten ?? 0;
   }
 
   async #begin(first: unknown, second: unknown): Promise<unknown> {
@@ -114,7 +169,13 @@ export class Session {
   async #transaction<T>(words: string, work: () => Promise<T>): Promise<T> {
     if (this.#phase !== 'ready')
       throw new Error('A transaction is already open on this connection; they do not nest.');
-    await this.sql.unsafe(`begin ${words}`);
+    try {
+      await this.sql.unsafe(`begin ${words}${this.#transactionSettings()}`);
+    } catch (error) {
+      // PgBouncer gives no reason on the wire.
+      const isSilent = this.options.settings === 'none' && errorCode(error) === 'CONNECTION_CLOSED';
+      throw isSilent ? new TransactionCutError(error) : error;
+    }
     this.#phase = 'in transaction';
     let result: T;
     try {
@@ -128,6 +189,21 @@ export class Session {
     this.#phase = 'ready';
     if (command !== 'COMMIT') throw new DatabaseRolledBackError();
     return result;
+  }
+
+  /** The session's settings for this transaction alone, where the session cannot have any. */
+  #transactionSettings(): string {
+    const { settings, lockTimeoutMs, idleInTransactionMs } = this.options;
+    if (settings === 'startup') return '';
+    const limits = {
+      lock_timeout: lockTimeoutMs,
+      // A frozen process would keep its row locks behind a pooler as well.
+      idle_in_transaction_session_timeout: idleInTransactionMs,
+      statement_timeout: this.#statementTimeoutMs ?? 0,
+    };
+    return Object.entries(limits)
+      .map(([name, valueMs]) => `; set local ${name} = ${valueMs}`)
+      .join('');
   }
 
   async #rollback(): Promise<void> {
@@ -156,7 +232,7 @@ export class Session {
       database: address.database,
       user: address.user,
       pass: address.password(),
-      ssl: address.tls,
+      ssl: this.#tls(address),
       max: 1,
       prepare: options.prepare,
       // Nobody awaits the driver's question for array types: a connection lost during it would end the process.
@@ -171,6 +247,13 @@ export class Session {
       connection: { application_name: options.applicationName, ...settings, ...address.parameters },
     };
     return driverOptions as unknown as postgres.Options<Record<string, postgres.PostgresType>>;
+  }
+
+  #tls(address: Address): unknown {
+    const { host, path } = this.endpoint;
+    if (path !== undefined) return false;
+    // Without the host the driver would compare the certificate of a numeric address with `localhost`.
+    return typeof address.tls === 'object' ? { ...address.tls, host } : address.tls;
   }
 
   // The driver calls this again when a connection breaks before it is ready, without a pause: a hot loop against a

