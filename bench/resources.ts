@@ -27,6 +27,7 @@ export async function run(): Promise<BenchResult[]> {
     intervalMs: INTERVAL_MS,
     slowIntervalMs: INTERVAL_MS,
     work: () => [],
+    wallMs: Date.now,
     nowMs: () => performance.now(),
   }).jobs();
   const port = await freePort();

@@ -4,6 +4,7 @@ import { Buckets } from './access/buckets.js';
 import type { AdminDeps } from './http/admin-api.js';
 import { watchedBreakers } from './metrics/policies.js';
 import type { Metrics } from './metrics/registry.js';
+import type { Reload } from './reload.js';
 import type { Job } from './resilience/job.js';
 import {
   type AuditEntry,
@@ -17,7 +18,6 @@ import type { Database } from './storage/database.js';
 import { errorCode } from './storage/database-errors.js';
 import { currentRequestId } from './telemetry/context.js';
 import type { RootLogger } from './telemetry/logger.js';
-import type { Reload } from './web-door.js';
 
 /** Lines about calls that were turned away: a flood of them must not fill the store. */
 const DENIED = { burst: 60, intervalMs: 1_000 } as const;

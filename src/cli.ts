@@ -11,8 +11,9 @@ import { runNotifyTest, takeNames } from './commands/notify.js';
 import { RENDER_HELP, runRender } from './commands/render.js';
 import { processEnvironment } from './config/environment.js';
 import { parseFlags, renderHelp } from './config/flags.js';
-import { loadConfig } from './config/load.js';
+import { configFileOf, loadConfig } from './config/load.js';
 import { ConfigError } from './config/problem.js';
+import { LogLevelSwitch } from './log-level.js';
 import { openDatabases } from './open-databases.js';
 import { startExporter } from './serve.js';
 import { createLogger, type RootLogger } from './telemetry/logger.js';
@@ -35,7 +36,7 @@ const HELP = `flowgauge ${version}: counts every item that moves through your sy
   flowgauge docs [--check]      write the generated references, or say which are out of date
 
 check, install and uninstall take the flags of serve as well. A running exporter takes SIGUSR2: log level debug, and
-back; and SIGHUP: read the web configuration file again.
+back; and SIGHUP: read the configuration and the web configuration file again.
 `;
 
 /** Errors of these codes are answers: the message is for the operator and a stack would only hide it. */
@@ -85,19 +86,36 @@ async function serve(argv: readonly string[]): Promise<void> {
   if (flags.version) return print(version);
   const config = loadConfig({ env, flags });
   if (flags.configCheck) return print('The configuration is good.');
+  // The one of this start: a file that is gone later must be missed, not taken for a file that says nothing.
+  const file = configFileOf({ env, flags });
   const log = createLogger({ level: config.log.level, now: Date.now });
-  switchLevelOnSignal(log, config.log.level);
+  const level = new LogLevelSwitch(log, config.log.level);
+  process.on('SIGUSR2', () => level.toggle());
+  const reading =
+    file === undefined
+      ? undefined
+      : {
+          read: () => loadConfig({ file, env, flags, reading: 'again' }),
+          setLogLevel: level.take.bind(level),
+        };
+  // From here on, because without a listener the signal would end the process; one that comes early is not lost.
+  let isWanted = false;
+  let reload = () => {
+    isWanted = true;
+  };
+  process.on('SIGHUP', () => reload());
   await runUntilSignal(log, async () => {
-    const exporter = await startExporter({ config, version, log });
-    // Without a listener the signal would end the process.
-    process.on('SIGHUP', () => void exporter.reload());
+    const exporter = await startExporter({ config, version, log, reading });
+    reload = () => void exporter.reload();
+    if (isWanted) reload();
     return () => exporter.stop();
   });
 }
 
 async function demo(argv: readonly string[]): Promise<void> {
   const log = createLogger({ level: 'info', now: Date.now });
-  switchLevelOnSignal(log, 'info');
+  const level = new LogLevelSwitch(log, 'info');
+  process.on('SIGUSR2', () => level.toggle());
   await runUntilSignal(log, () => startDemo({ argv, env, version, root, log, print }));
 }
 
@@ -184,17 +202,6 @@ async function runUntilSignal(log: RootLogger, start: () => Promise<() => Promis
   process.on('uncaughtException', die);
   process.on('unhandledRejection', die);
   started(await start());
-}
-
-/** SIGUSR2 switches to `debug` and back: a look into a running process costs no restart, and no restart hides the fault. */
-function switchLevelOnSignal(log: RootLogger, configured: Parameters<RootLogger['setLevel']>[0]): void {
-  let level = configured;
-  process.on('SIGUSR2', () => {
-    level = level === 'debug' ? configured : 'debug';
-    log.setLevel(level);
-    // Two messages, or the limit on repeats would hide the second.
-    log.info(level === 'debug' ? 'debug lines are on, by SIGUSR2' : 'debug lines are off, by SIGUSR2');
-  });
 }
 
 function print(line: string): void {

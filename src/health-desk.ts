@@ -5,6 +5,7 @@ import type { ValidConfig } from './config/valid-config.js';
 import { watchdogName } from './config/watchdog-name.js';
 import type { FlowOverview } from './http/deps.js';
 import type { NumbersDeps } from './http/metrics-api.js';
+import type { LimitsInForce } from './limits-in-force.js';
 import type { Metrics } from './metrics/registry.js';
 import { routingOf } from './notification-ways.js';
 import { readFlowDays } from './operations/flow-days.js';
@@ -28,11 +29,12 @@ const LOOK_DEADLINE_MS = 30_000;
 
 /** What the desk looks at. */
 export interface HealthDeskOptions {
-  readonly config: Pick<ValidConfig, 'notifications' | 'alertmanagerUrl' | 'thresholds'>;
+  readonly config: Pick<ValidConfig, 'notifications' | 'alertmanagerUrl'>;
   readonly metrics: Metrics;
   readonly log: RootLogger;
   readonly store: Database;
-  readonly resources: Pick<ResourceBoard, 'latest'> | undefined;
+  readonly limits: Pick<LimitsInForce, 'values'>;
+  readonly resources: Pick<ResourceBoard, 'latest' | 'history'> | undefined;
   readonly probes: Pick<ProbeBoard, 'latest'>;
   readonly flows: () => readonly FlowOverview[];
   /** The flows whose moves are counted as they happen. */
@@ -51,9 +53,21 @@ export interface HealthDesk {
 
 /** The desk of an exporter. */
 export function openHealthDesk(options: HealthDeskOptions): HealthDesk {
-  const { config, metrics, log, store, resources, probes, flows, counted, ready, isLeader, jobStates } =
-    options;
-  const { notifications, alertmanagerUrl, thresholds } = config;
+  const {
+    config,
+    metrics,
+    log,
+    store,
+    limits,
+    resources,
+    probes,
+    flows,
+    counted,
+    ready,
+    isLeader,
+    jobStates,
+  } = options;
+  const { notifications, alertmanagerUrl } = config;
   const channels = notifications === undefined ? [] : channelsOf(notifications);
   const breakerWatch = new BreakerWatch(metrics);
   const channelWatch = new ChannelWatch(metrics, channels);
@@ -79,10 +93,11 @@ export function openHealthDesk(options: HealthDeskOptions): HealthDesk {
     breakers: () => breakerWatch.lines(),
     firing: () => firing.report(),
     resources: () => resources?.latest(),
+    resourceHistory: (minutes) => resources?.history(minutes),
     probes: () => probes.latest(),
     performance: () => performed.report(),
     channels: () => channelWatch.lines(),
-    thresholds,
+    thresholds: () => limits.values(),
   };
   return {
     facts,

@@ -6,6 +6,7 @@ import type { AlertBatch } from './alerts/alert.js';
 import { alertmanagerAt } from './alerts/alertmanager.js';
 import { guardedMatchers } from './alerts/silence.js';
 import { Turns } from './changes/turns.js';
+import type { MaintenanceConfig } from './config/maintenance-schema.js';
 import type { ValidConfig } from './config/valid-config.js';
 import { watchdogName } from './config/watchdog-name.js';
 import type { MaintenanceDeps } from './http/maintenance-api.js';
@@ -27,7 +28,7 @@ import {
   wantWish,
 } from './maintenance/wish-store.js';
 import { maintenanceNotices } from './maintenance-notices.js';
-import { maintenanceSeries } from './metrics/maintenance-series.js';
+import { maintenanceSeries, type SeenWish } from './metrics/maintenance-series.js';
 import type { Metrics } from './metrics/registry.js';
 import type { ChatMaintenance } from './notifications/chat-maintenance.js';
 import type { Job } from './resilience/job.js';
@@ -66,6 +67,8 @@ export interface KeeperOptions {
 export interface MaintenanceKeeper {
   readonly http: MaintenanceDeps;
   readonly chat: ChatMaintenance;
+  /** Puts other windows and other labels in force, from the next look on. */
+  take(planned: MaintenanceConfig): void;
   jobs(): readonly Job[];
 }
 
@@ -74,11 +77,12 @@ export function openMaintenance(options: KeeperOptions): MaintenanceKeeper | und
   const { config, store, metrics, isReady, isLeader, takeIn, wallMs, nowMs } = options;
   const { alertmanagerUrl: url, notifications } = config;
   if (url === undefined) return undefined;
-  const { windows, matchers } = config.maintenance;
+  let planned = config.maintenance;
+  let occurrence = rememberedOccurrences();
   const log = options.log.named('maintenance');
   const watchdog = watchdogName(notifications);
   const alertmanager = alertmanagerAt(url);
-  const series = maintenanceSeries(metrics, [BY_HAND, ...windows.map(({ name }) => name)]);
+  const series = maintenanceSeries(metrics, () => [BY_HAND, ...planned.windows.map(({ name }) => name)]);
   const notices =
     notifications === undefined || takeIn === undefined
       ? undefined
@@ -90,9 +94,8 @@ export function openMaintenance(options: KeeperOptions): MaintenanceKeeper | und
     db: store,
     alertmanager,
     isLeader,
-    windows,
-    occurrence: rememberedOccurrences(),
-    matchers,
+    planned: () => planned,
+    occurrence: (window, atMs) => occurrence(window, atMs),
     watchdog,
     absentForMs: options.absentForMs ?? ABSENT_FOR_MS,
     async begun(wish) {
@@ -129,7 +132,7 @@ export function openMaintenance(options: KeeperOptions): MaintenanceKeeper | und
 
   async function refresh(): Promise<void> {
     const wishes = await openWishes(store);
-    series.take(wishes.map((wish) => ({ ...seen(wish), untilSeconds: wish.untilMs / 1000 })));
+    series.take(wishes.map(seen));
   }
 
   /**
@@ -206,8 +209,12 @@ export function openMaintenance(options: KeeperOptions): MaintenanceKeeper | und
       if (isReady()) await forgetWishes(store);
     },
   };
-  const defaults = guardedMatchers(Object.entries(matchers), watchdog);
   return {
+    take(next) {
+      planned = next;
+      // What is remembered goes by the name of a window, which may come at other times now.
+      occurrence = rememberedOccurrences();
+    },
     jobs: () => [job, forget],
     chat: {
       async want({ chat, ...wish }) {
@@ -221,7 +228,10 @@ export function openMaintenance(options: KeeperOptions): MaintenanceKeeper | und
     },
     http: {
       watchdog,
-      defaultMatchers: defaults.ok ? defaults.matchers : [],
+      defaultMatchers() {
+        const defaults = guardedMatchers(Object.entries(planned.matchers), watchdog);
+        return defaults.ok ? defaults.matchers : [];
+      },
       async enable({ minutes, ...ask }) {
         const wish = {
           ...ask,
@@ -241,7 +251,7 @@ export function openMaintenance(options: KeeperOptions): MaintenanceKeeper | und
           at: new Date(atMs),
           wishes: open.filter(isOn),
           ending: open.filter((wish) => !isOn(wish)),
-          windows: windows.map((window) => ({ ...window, next: nextOccurrence(window, atMs) })),
+          windows: planned.windows.map((window) => ({ ...window, next: nextOccurrence(window, atMs) })),
         };
       },
     },
@@ -256,8 +266,10 @@ function isHeld(wish: Wish): boolean {
   return stateOf(wish) === 'active';
 }
 
-function seen(wish: Wish) {
-  return { window: wish.kind === 'resolve' ? undefined : wish.name, state: stateOf(wish) };
+function seen(wish: Wish): SeenWish {
+  const window = wish.kind === 'resolve' ? undefined : wish.name;
+  const [sinceSeconds, untilSeconds] = [wish.startsAtMs / 1000, wish.untilMs / 1000];
+  return { window, state: stateOf(wish), sinceSeconds, untilSeconds };
 }
 
 function momentOf({ untilMs }: Wish): string {

@@ -22,7 +22,7 @@ const MOST_ENDED = 1_000;
 
 /** What the desk looks at. */
 export interface MonitoringDeskOptions {
-  readonly config: Pick<ValidConfig, 'prometheusUrl' | 'alertmanagerUrl' | 'thresholds' | 'notifications'>;
+  readonly config: Pick<ValidConfig, 'prometheusUrl' | 'alertmanagerUrl' | 'notifications'>;
   readonly metrics: Pick<Metrics, 'startTime' | 'recommendations' | 'onScrape'>;
   readonly logger: Logger;
   readonly facts: HealthFacts;
@@ -40,7 +40,7 @@ export function openMonitoring(options: MonitoringDeskOptions): MonitoringDeps {
   const { config, metrics, logger, facts, recentMoves, wallMs } = options;
   const startSeconds = performance.timeOrigin / 1000;
   metrics.startTime.set({}, startSeconds);
-  const { prometheusUrl, alertmanagerUrl, thresholds } = config;
+  const { prometheusUrl, alertmanagerUrl } = config;
   const prometheus = prometheusUrl === undefined ? undefined : prometheusAt(prometheusUrl);
   const known: MonitoringFacts = { ...facts, recentMoves };
   metrics.onScrape(() => {
@@ -53,7 +53,9 @@ export function openMonitoring(options: MonitoringDeskOptions): MonitoringDeps {
     facts: known,
     history: prometheus === undefined ? undefined : (hours, signal) => readHistory(asked(), hours, signal),
     suggestions:
-      prometheus === undefined ? undefined : shared(() => reportThresholds({ ...asked(), thresholds })),
+      prometheus === undefined
+        ? undefined
+        : shared(() => reportThresholds({ ...asked(), thresholds: facts.thresholds() })),
     alertGroups: alertmanagerUrl === undefined ? undefined : groupsAt(alertmanagerUrl, options),
     logger,
   };

@@ -5,6 +5,8 @@ import type { FlowOverview } from './http/deps.js';
 import type { Metrics } from './metrics/registry.js';
 import { ResourceSeries } from './metrics/resource-series.js';
 import type { Job } from './resilience/job.js';
+import { type HistoryRow, ResourceHistory } from './resources/history.js';
+import { historyValues } from './resources/history-values.js';
 import {
   measured,
   type Outcome,
@@ -19,6 +21,8 @@ import type { Logger } from './telemetry/logger.js';
 /** The first use of the processors needs two readings: the second one does not wait for a long pause. */
 const FIRST_PAUSE_MS = 1_000;
 const DEADLINE_MS = 10_000;
+/** A reading that was not renewed for this many intervals is of a source that hangs. */
+const STALE_INTERVALS = 2;
 
 /** What the board shows to whoever asks. */
 export interface ResourceReport {
@@ -28,6 +32,14 @@ export interface ResourceReport {
   readonly ageSeconds: ReadonlyMap<ResourceSource, number>;
   /** The latest judgement; undefined before the first measurement. */
   readonly health: Health | undefined;
+}
+
+/** The samples of the last minutes. */
+export interface ResourceHistoryReport {
+  /** The oldest first. */
+  readonly rows: readonly HistoryRow[];
+  /** Pause between two of them, milliseconds. */
+  readonly intervalMs: number;
 }
 
 /** What the board needs. */
@@ -41,6 +53,8 @@ export interface ResourceBoardOptions {
   readonly slowIntervalMs: number;
   /** What waits in the flows now. */
   readonly work: () => readonly WaitingWork[];
+  /** Wall clock in milliseconds; only told. */
+  readonly wallMs: () => number;
   /** Monotonic clock in milliseconds. */
   readonly nowMs: () => number;
 }
@@ -52,8 +66,14 @@ export class ResourceBoard {
   /** By source what of it fails: mount points, or `''` for the source as a whole. */
   readonly #failing = new Map<ResourceSource, ReadonlySet<string>>();
   #health: Health | undefined;
+  #weights: HealthWeights;
+  readonly #history = new ResourceHistory();
+  /** The sample of the row before. */
+  #recorded: ResourceSample | undefined;
+  #judgedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: ResourceBoardOptions) {
+    this.#weights = options.weights;
     this.#series = new ResourceSeries(options.metrics);
     this.#sampler = new ResourceSampler(options.readers, options.nowMs, (source, outcome) =>
       this.#take(source, outcome),
@@ -79,7 +99,10 @@ export class ResourceBoard {
         name: 'resources_slow',
         intervalMs: slowIntervalMs,
         deadlineMs: DEADLINE_MS,
-        run: () => this.#sampler.read('seldom'),
+        run: async () => {
+          await this.#sampler.read('seldom');
+          this.#record();
+        },
       },
     ];
   }
@@ -94,6 +117,33 @@ export class ResourceBoard {
     return { sample, ageSeconds: new Map(ages), health: this.#health };
   }
 
+  /** What was sampled in the last `minutes` of this process. */
+  history(minutes: number): ResourceHistoryReport {
+    const { nowMs, slowIntervalMs } = this.options;
+    return { rows: this.#history.since(nowMs() - minutes * 60_000), intervalMs: slowIntervalMs };
+  }
+
+  #record(): void {
+    const { nowMs, wallMs, work, intervalMs, slowIntervalMs } = this.options;
+    const { sample } = this.#sampler;
+    const atMs = nowMs();
+    const staleMs = STALE_INTERVALS * Math.max(intervalMs, slowIntervalMs) + DEADLINE_MS;
+    const healthScore = this.#judgedAtMs >= atMs - staleMs ? this.#health?.score : undefined;
+    const moment = { atMs, sample, healthScore, work: work() };
+    this.#history.record(atMs, wallMs(), historyValues(moment, this.#recorded, staleMs));
+    this.#recorded = sample;
+  }
+
+  /** Judges by other weights from the next measurement on. */
+  weigh(weights: HealthWeights): void {
+    this.#weights = weights;
+  }
+
+  /** Bytes of memory of this machine or container; undefined while they are not known. */
+  memoryTotalBytes(): number | undefined {
+    return measured(this.#sampler.sample, 'memory')?.totalBytes;
+  }
+
   #judge(): void {
     const { sample } = this.#sampler;
     const memory = measured(sample, 'memory');
@@ -103,8 +153,9 @@ export class ResourceBoard {
         cpu: measured(sample, 'cpu')?.utilizationRatio,
         load: loadOfWork(this.options.work()),
       },
-      this.options.weights,
+      this.#weights,
     );
+    this.#judgedAtMs = this.options.nowMs();
     this.#series.showHealth(this.#health);
   }
 
@@ -150,6 +201,7 @@ export function openResourceBoard(
     weights: config.health.weights,
     intervalMs,
     slowIntervalMs,
+    wallMs: parts.wallMs,
     work: () => waitingWork(parts.flows(), parts.wallMs(), auditMs),
     nowMs: parts.nowMs,
   });

@@ -9,10 +9,12 @@ import type { ValidConfig } from './config/valid-config.js';
 import { FlowBoard } from './flow-board.js';
 import { openHealthDesk } from './health-desk.js';
 import { LEASE_NAME, type LiveState, readiness, startJobs, storeAnswers, uncountedFlows } from './jobs.js';
+import { LimitsInForce } from './limits-in-force.js';
 import { DWELL_BUCKETS_SECONDS } from './metrics/catalog-flows.js';
 import { createMetrics, type Metrics } from './metrics/registry.js';
 import { type OpenDatabases, openDatabases } from './open-databases.js';
 import { openProbeBoard, type ProbeBoard } from './probe-board.js';
+import type { ConfigReading, Reload } from './reload.js';
 import type { Supervisor } from './resilience/supervisor.js';
 import { openResourceBoard, type ResourceBoard } from './resource-board.js';
 import { holderName } from './storage/holder.js';
@@ -21,7 +23,6 @@ import { stuckReport } from './stuck-report.js';
 import type { RootLogger } from './telemetry/logger.js';
 import { startTracing } from './telemetry/start-tracing.js';
 import { noTracing, type Tracing } from './telemetry/tracing.js';
-import type { Reload } from './web-door.js';
 import { startWeb, type Web, type WebParts } from './web-start.js';
 
 /** Together below ten seconds, the patience of `docker stop`, even when no database answers. */
@@ -47,7 +48,7 @@ export interface Exporter {
   readonly tracing: Tracing;
   /** What /-/ready answers. */
   ready(): { readonly ready: boolean; readonly reasons: readonly string[] };
-  /** Reads the web configuration file again, now; a broken one changes nothing. */
+  /** Reads the configuration and the web configuration file again, now; a broken one changes nothing. */
   reload(): Reload;
   /** Stops intake, ends the running work, closes. Resolves within about ten seconds. */
   stop(): Promise<void>;
@@ -57,21 +58,21 @@ export interface ServeOptions {
   readonly config: ValidConfig;
   readonly version: string;
   readonly log: RootLogger;
+  /** How the configuration is read again; undefined when it is of no file. */
+  readonly reading?: ConfigReading | undefined;
   /** Runs once the embedded database, if any, answers and before flows are opened: the demo makes its tables here. */
   readonly prepare?: (databases: OpenDatabases) => Promise<void>;
 }
 
 /** Starts everything. Rejects when the address is taken or the embedded database cannot start; a database that is down is waited for. */
 export async function startExporter(options: ServeOptions): Promise<Exporter> {
-  const { config, version, log } = options;
+  const { config, version, log, reading } = options;
   const metrics = createMetrics({
     maxSeriesPerMetric: config.limits.seriesPerMetric,
     maxSeries: config.limits.seriesTotal,
   });
   metrics.buildInfo.set({ version, node: process.version }, 1);
   metrics.startEventLoopDelay();
-  for (const { threshold, severity, value } of config.thresholds)
-    metrics.threshold.set({ threshold, severity }, value);
   const board = new FlowBoard(metrics, Date.now);
   const tracing = await openTracing(options);
   const databases = await openDatabases(config, log, metrics, tracing);
@@ -84,6 +85,12 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
     flows: () => board.overviews(),
     wallMs: Date.now,
     nowMs: () => performance.now(),
+  });
+  const limits = new LimitsInForce({
+    settings: config.thresholds,
+    metrics,
+    log: log.named('limits'),
+    memoryTotalBytes: () => resources?.memoryTotalBytes(),
   });
   const probes = openProbeBoard(config, { metrics, log, databases });
   const holder = holderName();
@@ -104,6 +111,7 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
     metrics,
     log,
     store: databases.store,
+    limits,
     resources,
     probes,
     flows: () => board.overviews(),
@@ -120,6 +128,13 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
     tracing,
     relay,
     maintenance,
+    reading,
+    live: {
+      thresholds: (settings) => limits.take(settings),
+      health: ({ weights }) => resources?.weigh(weights),
+      log: ({ level }) => reading?.setLogLevel(level),
+      maintenance: maintenance === undefined ? undefined : (planned) => maintenance.take(planned),
+    },
     store: databases.store,
     isMigrated: () => state.migrated,
     flows: () => board.overviews(),
@@ -147,7 +162,13 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
     state,
     holder,
     tracing,
-    others: [...(resources?.jobs() ?? []), ...probes.jobs(), ...alerts.jobs(), ...desk.jobs(), ...web.jobs()],
+    others: [
+      ...(resources === undefined ? [] : [...resources.jobs(), limits.job()]),
+      ...probes.jobs(),
+      ...alerts.jobs(),
+      ...desk.jobs(),
+      ...web.jobs(),
+    ],
   });
   relay?.wakeBy((job) => supervisor?.trigger(job));
   log.info('started', {
@@ -165,7 +186,7 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
     probes,
     tracing,
     ready: () => readiness(state, runners),
-    reload: web.door.reload,
+    reload: web.reload,
     stop: async () => {
       await stop(options, web, supervisor, databases, holder, state);
       if (!(await tracing.stop(FLUSH_DEADLINE_MS))) log.warn('the last traces may not have been sent');

@@ -11,15 +11,22 @@ import { exposures } from './config/web-exposure.js';
 import { loadWebFile, type WebFile } from './config/web-file.js';
 import type { TlsSettings } from './config/web-tls.js';
 import type { Metrics } from './metrics/registry.js';
+import type { ReloadSeries } from './metrics/reload-series.js';
 import type { Job } from './resilience/job.js';
 import type { RootLogger } from './telemetry/logger.js';
 
 /** The web configuration file is looked at this often. */
 const LOOK_EVERY_MS = 5_000;
 
-/** What a reload came to. */
-export type Reload =
+/** What a reload of this file alone came to. */
+export type WebReload =
   | { readonly kind: 'taken' | 'unchanged' | 'nothing to read' }
+  | { readonly kind: 'refused'; readonly message: string };
+
+/** The file as it was just read; it is in force once it is taken. */
+export type WebReading =
+  | { readonly kind: 'good'; take(): 'taken' | 'unchanged' }
+  | { readonly kind: 'nothing to read' }
   | { readonly kind: 'refused'; readonly message: string };
 
 /** The door. */
@@ -29,8 +36,10 @@ export interface WebDoor {
   headers(): Readonly<Record<string, string>>;
   /** Undefined without TLS. */
   tls(): TlsSettings | undefined;
-  /** Reads the file again, now. Never throws. */
-  reload(): Reload;
+  /** Reads the file again, now, and puts nothing in force. Never throws. */
+  read(): WebReading;
+  /** Reads the file again, now, and takes it when it is good. Never throws. */
+  reload(): WebReload;
   /** Calls back with each change of `tls_server_config` and of the files that it names. */
   onTls(renew: (tls: TlsSettings) => void): void;
   jobs(): readonly Job[];
@@ -41,16 +50,16 @@ export interface WebDoor {
 export interface WebDoorOptions {
   readonly web: ValidConfig['web'];
   readonly metrics: Metrics;
+  readonly series: ReloadSeries;
   readonly log: RootLogger;
   /** Whether alerts come with this token; undefined when the intake has no token of its own. */
   readonly isIngestToken: ((authorization: string | undefined) => boolean) | undefined;
   readonly nowMs: () => number;
-  readonly wallMs: () => number;
 }
 
 /** Opens the door. The file was checked with the configuration; throws ConfigError when it was broken since. */
 export function openDoor(options: WebDoorOptions): WebDoor {
-  const { web, metrics, log, isIngestToken } = options;
+  const { web, metrics, series, log, isIngestToken } = options;
   const logger = log.named('web');
   const passwords = passwordCheck();
   const memory = newPasswordMemory();
@@ -67,7 +76,6 @@ export function openDoor(options: WebDoorOptions): WebDoor {
     for (const { token } of file.tokens) log.protect(token.reveal());
     inForce = { file, digest: digestOf(file), access: guard(file) };
     if (file.users.length > 0) passwords.begin();
-    metrics.configReloadSuccessTime.set({}, options.wallMs() / 1000);
     if (file.tls !== undefined) metrics.tlsExpiry.set({}, file.tls.expiresAtMs / 1000);
   }
 
@@ -87,47 +95,56 @@ export function openDoor(options: WebDoorOptions): WebDoor {
     return undefined;
   }
 
-  function reload(path: string): Reload {
+  function takeIfChanged(file: WebFile): 'taken' | 'unchanged' {
+    if (digestOf(file) === inForce?.digest) return 'unchanged';
+    // Other users or headers are no reason to end connections.
+    const isSameTls = JSON.stringify(file.tls) === JSON.stringify(inForce?.file.tls);
+    take(file);
+    if (file.tls !== undefined && !isSameTls) renew(file.tls);
+    series.taken();
+    logger.info('the web configuration was taken');
+    return 'taken';
+  }
+
+  function readAgain(path: string): WebReading {
     try {
       const file = loadWebFile(path);
       const message = refusal(file);
       if (message !== undefined) return { kind: 'refused', message };
-      if (digestOf(file) === inForce?.digest) return { kind: 'unchanged' };
-      // Other users or headers are no reason to end connections.
-      const isSameTls = JSON.stringify(file.tls) === JSON.stringify(inForce?.file.tls);
-      take(file);
-      if (file.tls !== undefined && !isSameTls) renew(file.tls);
-      return { kind: 'taken' };
+      return { kind: 'good', take: () => takeIfChanged(file) };
     } catch (error) {
       const message = error instanceof ConfigError ? error.message : 'The file cannot be read.';
       return { kind: 'refused', message };
     }
   }
 
-  function reloadAndTell(): Reload {
+  function readAndTell(): WebReading {
     if (web.configFile === undefined) return { kind: 'nothing to read' };
-    const done = reload(web.configFile);
-    metrics.configReloadSuccessful.set({}, done.kind === 'refused' ? 0 : 1);
-    if (done.kind === 'taken') logger.info('the web configuration was taken');
-    if (done.kind === 'refused')
-      logger.error('the web configuration was refused; the one before stays in force', { why: done.message });
-    return done;
+    const read = readAgain(web.configFile);
+    series.read('web configuration', read.kind === 'refused' ? 'refused' : 'good');
+    if (read.kind === 'refused')
+      logger.error('the web configuration was refused; the one before stays in force', { why: read.message });
+    return read;
+  }
+
+  function reload(): WebReload {
+    const read = readAndTell();
+    return read.kind === 'good' ? { kind: read.take() } : read;
   }
 
   for (const reason of [...REFUSALS, 'host', 'origin']) metrics.accessRefused.inc({ reason }, 0);
   const everybody = openAccess((authorization) => isIngestToken?.(authorization) ?? mayBringAlerts);
   if (web.configFile !== undefined) take(loadWebFile(web.configFile));
-  else metrics.configReloadSuccessTime.set({}, options.wallMs() / 1000);
-  metrics.configReloadSuccessful.set({}, 1);
   return {
     access: { admit: (ask) => (inForce?.access ?? everybody).admit(ask) },
     headers: () => inForce?.file.headers ?? {},
     tls: () => inForce?.file.tls,
-    reload: reloadAndTell,
+    read: readAndTell,
+    reload,
     onTls(next) {
       renew = next;
     },
-    jobs: () => (web.configFile === undefined ? [] : [lookJob(reloadAndTell)]),
+    jobs: () => (web.configFile === undefined ? [] : [lookJob(reload)]),
     close: () => passwords.close(),
   };
 }

@@ -9,11 +9,13 @@ import { type Listening, listen } from './http/server.js';
 import { instrumentExpress } from './instrument/express.js';
 import type { MaintenanceKeeper } from './maintenance-keeper.js';
 import type { Metrics } from './metrics/registry.js';
+import { reloadSeries } from './metrics/reload-series.js';
 import { createScraper } from './metrics/scrape.js';
 import { openMonitoring } from './monitoring-desk.js';
 import type { Relay } from './notification-relay.js';
 import { forgetDaysJob, readFlowDays } from './operations/flow-days.js';
 import type { MonitoringFacts } from './operations/monitoring-facts.js';
+import { type ConfigReading, type LiveSections, openReload, type Reload } from './reload.js';
 import type { Job } from './resilience/job.js';
 import { readRunbooks } from './runbooks.js';
 import type { Database } from './storage/database.js';
@@ -32,6 +34,8 @@ export interface WebParts extends Pick<HttpDeps, 'flows' | 'stuck' | 'ready' | '
   readonly relay: Relay | undefined;
   readonly maintenance: MaintenanceKeeper | undefined;
   readonly store: Database;
+  readonly reading: ConfigReading | undefined;
+  readonly live: LiveSections;
   readonly recentMoves: MonitoringFacts['recentMoves'];
   /** Whether the store has our tables yet. */
   readonly isMigrated: () => boolean;
@@ -41,7 +45,8 @@ export interface WebParts extends Pick<HttpDeps, 'flows' | 'stuck' | 'ready' | '
 export interface Web {
   /** For people. */
   readonly url: string;
-  readonly door: WebDoor;
+  /** Reads the configuration files again, now. Never throws. */
+  reload(): Reload;
   jobs(): readonly Job[];
   close(deadlineMs: number): Promise<void>;
 }
@@ -51,17 +56,19 @@ export async function startWeb(parts: WebParts): Promise<Web> {
   const { config, metrics, log, relay } = parts;
   const isIngestToken =
     config.notifications?.webhookTokenFile === undefined ? undefined : relay?.http.mayIngest;
+  const series = reloadSeries(metrics, Date.now);
   const door = openDoor({
     web: config.web,
     metrics,
+    series,
     log,
     isIngestToken,
     nowMs: () => performance.now(),
-    wallMs: Date.now,
   });
+  const reload = openReload({ ...parts, door, series, log: log.named('config') });
   try {
     const { host, port } = config.web.listenAddress;
-    const listening = await listen(createApp(depsOf(parts, door)), {
+    const listening = await listen(createApp(depsOf(parts, door, reload)), {
       host,
       port,
       tls: door.tls(),
@@ -71,7 +78,7 @@ export async function startWeb(parts: WebParts): Promise<Web> {
     tellExposure(parts, listening);
     return {
       url: listening.url,
-      door,
+      reload,
       jobs: () => [
         ...door.jobs(),
         forgetDaysJob(parts.store, parts.isMigrated),
@@ -88,7 +95,7 @@ export async function startWeb(parts: WebParts): Promise<Web> {
   }
 }
 
-function depsOf(parts: WebParts, door: WebDoor): HttpDeps {
+function depsOf(parts: WebParts, door: WebDoor, reload: () => Reload): HttpDeps {
   const { config, version, log, metrics, tracing, relay, store, flows, stuck, ready, health, numbers } =
     parts;
   const scraper = createScraper(metrics);
@@ -111,7 +118,7 @@ function depsOf(parts: WebParts, door: WebDoor): HttpDeps {
     maintenance: parts.maintenance?.http,
     access: door.access,
     admin: config.web.adminApi
-      ? openAdmin({ store, metrics, log, reload: door.reload, nowMs: () => performance.now() })
+      ? openAdmin({ store, metrics, log, reload, nowMs: () => performance.now() })
       : undefined,
     ...(isOwnHost === undefined ? {} : { isOwnHost }),
     onRefusal: (reason) => metrics.accessRefused.inc({ reason }),

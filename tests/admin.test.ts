@@ -33,7 +33,7 @@ async function desk() {
     store,
     metrics: createMetrics({ processMetrics: 'omit' }),
     log,
-    reload: () => ({ kind: 'unchanged' }),
+    reload: () => ({ kind: 'unchanged', applied: [], restartRequired: [] }),
     nowMs: () => 0,
   });
   const lines = async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { hashSync } from 'bcryptjs';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createMetrics } from '../src/metrics/registry.js';
+import { reloadSeries } from '../src/metrics/reload-series.js';
 import { createLogger } from '../src/telemetry/logger.js';
 import { openDoor } from '../src/web-door.js';
 import { removeScratch, scratchDirectory } from './harness/scratch.js';
@@ -22,6 +23,7 @@ function doorOf(text: string) {
   const write = (next: string) => writeFileSync(path, next);
   write(text);
   const clock = { ms: 1_000_000 };
+  const metrics = createMetrics({ processMetrics: 'omit' });
   const door = openDoor({
     web: {
       configFile: path,
@@ -31,11 +33,11 @@ function doorOf(text: string) {
       allowAnonymousRemote: false,
       adminApi: false,
     },
-    metrics: createMetrics({ processMetrics: 'omit' }),
+    metrics,
+    series: reloadSeries(metrics, () => 0),
     log: createLogger({ stream: { write() {} }, repeatMs: 0 }),
     isIngestToken: undefined,
     nowMs: () => clock.ms,
-    wallMs: () => 0,
   });
   onTestFinished(() => door.close());
   /** `in`, or why not. */

@@ -68,11 +68,13 @@ export type GuardedMatchers =
 const MOST_MATCHERS = 10;
 /** Alerts that the ordinary way to people is broken: work on what they watch is no reason to miss them. */
 const LAST_RESORT: Matcher = { name: 'pipeline', value: 'notifications', isEqual: false };
+/** Alerts about the quiet itself: that it lasts too long would never be heard. */
+const ABOUT_QUIET: Matcher = { name: 'quiet', value: 'never', isEqual: false };
 
 /**
  * The conditions of a silence from labels and their values. Refused: none, as that would match everything; an empty
  * value, which alerts without the label have; and whatever could mute `never`, the sign of life. Unless an alert is
- * named, the sign of life and the alerts about the alerts' own way are left out.
+ * named, the sign of life, the alerts about the alerts' own way and those about the quiet are left out.
  */
 export function guardedMatchers(
   labels: readonly (readonly [name: string, value: string])[],
@@ -90,7 +92,7 @@ export function guardedMatchers(
     return { ok: false, remedy: `${never} is the sign of life of the alerts and is never silenced.` };
   const equal = labels.map(([name, value]): Matcher => ({ name, value, isEqual: true }));
   if (names.includes('alertname')) return { ok: true, matchers: equal };
-  const others = names.includes(LAST_RESORT.name) ? [] : [LAST_RESORT];
+  const others = [LAST_RESORT, ABOUT_QUIET].filter(({ name }) => !names.includes(name));
   return { ok: true, matchers: [...equal, { name: 'alertname', value: never, isEqual: false }, ...others] };
 }
 

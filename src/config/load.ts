@@ -1,5 +1,5 @@
 /** Owns the way from file, environment and command line to one checked configuration. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseDatabaseUrl } from './database-url.js';
 import { type ConfigDocument, readDocument } from './document.js';
@@ -18,7 +18,7 @@ import { readProbeFiles } from './probe-files.js';
 import { bad, ConfigError, isDatabase, type Parsed, pathText } from './problem.js';
 import { configSchema } from './schema.js';
 import type { Secret } from './secret.js';
-import { readSecretOnce } from './secret-file.js';
+import { readSecretFile, readSecretOnce } from './secret-file.js';
 import { readTracing } from './tracing-variables.js';
 import { assemble, type ValidConfig } from './valid-config.js';
 import { checkWebFile, webFileOf } from './web-exposure.js';
@@ -32,18 +32,38 @@ export interface LoadOptions {
   readonly file?: string;
   readonly env: Environment;
   readonly flags?: Flags;
+  /** Default `first`; `again` refuses pipes, into which nobody writes a second time. */
+  readonly reading?: Reading;
+}
+
+/** Whether the files are read at the start, or once more while the process runs. */
+export type Reading = 'first' | 'again';
+
+/** The file that `loadConfig` reads without `file`; undefined when none is named and the default one does not exist. */
+export function configFileOf({
+  env,
+  flags = NO_FLAGS,
+}: Pick<LoadOptions, 'env' | 'flags'>): string | undefined {
+  const named = flags.configFile ?? (env[CONFIG_VARIABLE]?.trim() || undefined);
+  return named ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
 }
 
 /**
  * Reads and checks everything; throws ConfigError with all problems. Flags win over the environment, the
  * environment over the file, the file over the defaults. Without any file the environment alone is enough.
  */
-export function loadConfig({ file, env, flags = NO_FLAGS }: LoadOptions): ValidConfig {
+export function loadConfig({ file, env, flags = NO_FLAGS, reading = 'first' }: LoadOptions): ValidConfig {
   const named = file ?? flags.configFile ?? (env[CONFIG_VARIABLE]?.trim() || undefined);
   const path = named ?? DEFAULT_FILE;
-  const read = readText(path);
+  const read = readText(path, reading);
   if (read.ok)
-    return parseConfig(read.value, { fileName: path, directory: dirname(resolve(path)), env, flags });
+    return parseConfig(read.value, {
+      fileName: path,
+      directory: dirname(resolve(path)),
+      env,
+      flags,
+      reading,
+    });
   if (named === undefined && read.what === MISSING) return parseConfig('', { fileName: path, env, flags });
   throw new ConfigError([
     { path: '(file)', where: path, value: undefined, what: read.what, remedy: read.remedy },
@@ -57,11 +77,14 @@ export interface ParseOptions {
   readonly directory?: string;
   readonly env: Environment;
   readonly flags?: Flags;
+  /** As of `loadConfig`, for the files that the text names. */
+  readonly reading?: Reading;
 }
 
 /** Like `loadConfig`, for a text that was read already. Reads the secret files that the text names. */
 export function parseConfig(text: string, options: ParseOptions): ValidConfig {
   const { fileName = DEFAULT_FILE, directory = '.', env, flags = NO_FLAGS } = options;
+  const readSecret = options.reading === 'again' ? readSecretFile : readSecretOnce;
   const document = readDocument(text, fileName);
   const environment = readEnvironment(env);
   const early = [...document.problems, ...environment.problems];
@@ -80,7 +103,7 @@ export function parseConfig(text: string, options: ParseOptions): ValidConfig {
     const refused = problems.some(({ path: faulty }) => faulty === section || faulty === path.join('.'));
     if (typeof name !== 'string' || refused) return undefined;
     const fromFile = !overrides.some((override) => samePath(override.path, path));
-    const parsed = readUrlFile(resolve(fromFile ? directory : '.', name));
+    const parsed = readUrlFile(resolve(fromFile ? directory : '.', name), readSecret);
     if (parsed.ok) return parsed.value;
     problems.push({
       path: path.join('.'),
@@ -91,7 +114,7 @@ export function parseConfig(text: string, options: ParseOptions): ValidConfig {
     });
     return undefined;
   });
-  const probes = readProbeFiles(isMap(tree) ? tree.probes : undefined, directory);
+  const probes = readProbeFiles(isMap(tree) ? tree.probes : undefined, directory, readSecret);
   const named = checkNotificationFiles(isMap(tree) ? tree.notifications : undefined, directory);
   for (const { path, what, remedy } of [...probes.problems, ...named]) {
     const text = pathText(path);
@@ -119,8 +142,10 @@ export function parseConfig(text: string, options: ParseOptions): ValidConfig {
 
 const MISSING = 'does not exist';
 
-function readText(path: string): Parsed<string> {
+function readText(path: string, reading: Reading): Parsed<string> {
   try {
+    if (reading === 'again' && !statSync(path).isFile())
+      return bad('is not a plain file', 'It is read again while flowgauge runs, and a pipe answers once');
     const bytes = readFileSync(path);
     if (bytes.length > MAX_BYTES)
       return bad('is larger than 1 MiB', 'Name the configuration, not a data file');
@@ -134,8 +159,8 @@ function readText(path: string): Parsed<string> {
   }
 }
 
-function readUrlFile(path: string): Parsed<Secret> {
-  const content = readSecretOnce(path);
+function readUrlFile(path: string, readSecret: (path: string) => Parsed<string>): Parsed<Secret> {
+  const content = readSecret(path);
   if (!content.ok) return content;
   const url = parseDatabaseUrl(content.value);
   return url.ok ? url : bad(`names a file whose text ${url.what}`, url.remedy);

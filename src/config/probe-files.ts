@@ -2,9 +2,10 @@
 import { resolve } from 'node:path';
 import { parseDatabaseUrl } from './database-url.js';
 import { isMap } from './fields.js';
+import type { Parsed } from './problem.js';
 import { readRegularFile } from './regular-file.js';
 import type { Secret } from './secret.js';
-import { readSecretFile, readSecretOnce } from './secret-file.js';
+import { readSecretFile } from './secret-file.js';
 
 /** One file that cannot be used. */
 export interface ProbeFileProblem {
@@ -19,6 +20,7 @@ const SECRET_KEYS = ['password_file', 'token_file', 'bearer_token_file'];
 export function readProbeFiles(
   section: unknown,
   directory: string,
+  readUrl: (path: string) => Parsed<string>,
 ): { readonly urls: ReadonlyMap<string, Secret>; readonly problems: readonly ProbeFileProblem[] } {
   const urls = new Map<string, Secret>();
   const problems: ProbeFileProblem[] = [];
@@ -38,7 +40,7 @@ export function readProbeFiles(
     if (typeof probe.ca_file === 'string') checkAuthority(name, resolve(directory, probe.ca_file), problems);
     if (typeof probe.url_file !== 'string') continue;
     const path = ['probes', name, 'url_file'];
-    const text = readSecretOnce(resolve(directory, probe.url_file));
+    const text = readUrl(resolve(directory, probe.url_file));
     const url = text.ok ? parseDatabaseUrl(text.value) : text;
     if (url.ok) urls.set(name, url.value);
     else

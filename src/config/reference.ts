@@ -1,4 +1,5 @@
 /** Owns the printed reference of the configuration, made from the schema itself. */
+import { LIVE_SECTIONS } from './changed-sections.js';
 import { CONFIG_VARIABLE, FAILPOINT_VARIABLE } from './environment.js';
 import { renderHelp } from './flags.js';
 import { listSettings, type Setting } from './settings.js';
@@ -17,6 +18,9 @@ export function renderConfigReference(): string {
       '`), then the environment,',
     'then the command line; the later one wins. All of them are checked as a whole before anything starts: every',
     'problem is listed with its path and its remedy, and the exit code is 2. Unknown keys are problems.',
+    '',
+    'SIGHUP and `POST /-/reload` read the file again, and check it the same way. Sections without a note to that effect',
+    'change with a restart only; the answer, the log and `flowgauge_config_restart_required` tell of them.',
     '',
     'Durations are whole numbers with the units `d`, `h`, `m`, `s`, `ms`, from large to small: `500ms`, `3m`, `1h30m`.',
     '',
@@ -69,6 +73,8 @@ const RULES = [
   'A limit belongs to a declared status, and `critical` is longer than `warning`.',
 ] as const;
 
+const RELOADED = 'A reload puts changes in force: [access.md](access.md#reload).';
+
 function renderSection(section: Setting, settings: readonly Setting[]): readonly string[] {
   const name = section.path[0] ?? '';
   const keys = settings.filter(({ path }) => path[0] === name && path.length > 1);
@@ -77,6 +83,7 @@ function renderSection(section: Setting, settings: readonly Setting[]): readonly
     '',
     section.doc.meaning,
     '',
+    ...((LIVE_SECTIONS as readonly string[]).includes(name) ? [RELOADED, ''] : []),
     '| key | meaning | default | bounds | example |',
     '|---|---|---|---|---|',
     ...keys.map(renderRow),

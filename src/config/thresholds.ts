@@ -4,10 +4,18 @@
 export const SEVERITIES = ['info', 'warning', 'error', 'critical'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-/** A number that belongs to one severity, or to `none` when several alerts use it as it is. */
-export interface ThresholdValue {
+/** Written instead of a number that follows from the machine. */
+export const AUTO = 'auto';
+
+/** What the configuration says of one severity, or of `none` when several alerts use the number as it is. */
+export interface ThresholdSetting {
   readonly threshold: string;
   readonly severity: Severity | 'none';
+  readonly value: number | typeof AUTO;
+}
+
+/** The number that is in force for it. */
+export interface ThresholdValue extends ThresholdSetting {
   readonly value: number;
 }
 
@@ -21,7 +29,7 @@ export interface ThresholdSpec {
   /** `above`: an alert when the value exceeds the limit. `below`: when it falls under it. `none`: no ladder, one number. */
   readonly side: 'above' | 'below' | 'none';
   /** In the order of the ladder; `none` alone for a number without a ladder. */
-  readonly defaults: Readonly<Partial<Record<Severity | 'none', number>>>;
+  readonly defaults: Readonly<Partial<Record<Severity | 'none', ThresholdSetting['value']>>>;
 }
 
 const RATIO = [0, 1] as const;
@@ -48,10 +56,10 @@ export const THRESHOLDS = [
   },
   {
     name: 'memory_used_bytes',
-    meaning: 'Memory in use, as a number of bytes; switch it off on machines that are meant to use more.',
+    meaning: 'Memory in use, as a number of bytes; `auto` follows from the size of the machine or container.',
     bounds: TERABYTES,
     side: 'above',
-    defaults: { warning: 8e9, critical: 12e9 },
+    defaults: { warning: AUTO, critical: AUTO },
   },
   {
     name: 'filesystem_utilization_ratio',

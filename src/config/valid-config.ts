@@ -9,8 +9,8 @@ import { type NotificationsConfig, notificationsOf } from './notifications.js';
 import { type ProbesConfig, probesOf } from './probes.js';
 import type { configSchema } from './schema.js';
 import type { Secret } from './secret.js';
-import type { ThresholdValue } from './thresholds.js';
-import { thresholdValues } from './thresholds-schema.js';
+import type { ThresholdSetting } from './thresholds.js';
+import { thresholdSettings } from './thresholds-schema.js';
 import type { TracingConfig } from './tracing-variables.js';
 import type { LOG_LEVELS } from './web-schema.js';
 
@@ -53,7 +53,7 @@ export interface ValidConfig {
   readonly store: DatabaseConfig;
   readonly flows: readonly FlowConfig[];
   /** The limits that alert rules compare with; what is off is not in the list. */
-  readonly thresholds: readonly ThresholdValue[];
+  readonly thresholds: readonly ThresholdSetting[];
   readonly resources: {
     readonly enabled: boolean;
     /** Pause between measurements of what is cheap, and of the rest. */
@@ -127,7 +127,7 @@ export function assemble(read: Read, resolved: Resolved): ValidConfig {
     // Without a source of its own the embedded database is both, and both names must be one object.
     store: source.kind === 'embedded' ? source : store,
     flows: Object.entries(read.flows).map(([name, flow]) => flowOf(name, flow)),
-    thresholds: thresholdValues(read.thresholds),
+    thresholds: thresholdSettings(read.thresholds),
     resources: {
       enabled: read.resources.enabled,
       intervalMs: read.resources.interval,

@@ -39,8 +39,13 @@ export interface AdminDeps {
   denied(call: DeniedCall): void;
   /** Closes one circuit breaker, or all; answers the names, or undefined when there is none of this name. */
   resetBreakers(name: string | undefined): readonly string[] | undefined;
-  /** Reads the web configuration file again. */
-  reload(): { readonly kind: string; readonly message?: string };
+  /** Reads the configuration and the web configuration file again. */
+  reload(): {
+    readonly kind: string;
+    readonly message?: string;
+    readonly applied: readonly string[];
+    readonly restartRequired: readonly string[];
+  };
 }
 
 /** `POST /admin/circuit-breaker/reset` with `{"reason": "…", "name": "telegram"}`; without a name all of them. */
@@ -59,8 +64,8 @@ export async function resetBreakers(admin: AdminDeps, request: FaceRequest): Pro
 export async function reloadConfig(admin: AdminDeps, request: FaceRequest): Promise<Answer> {
   const { body, text } = await bodyOf(request);
   return perform(admin, request, '/-/reload', body, text, () => {
-    const { kind, message } = admin.reload();
-    return { outcome: kind, message: message ?? null };
+    const { kind, message, applied, restartRequired } = admin.reload();
+    return { outcome: kind, message: message ?? null, applied, restart_required: restartRequired };
   });
 }
 

@@ -33,7 +33,7 @@ export const BREAKERS_RESET: Operation = {
 /** `POST /-/reload` */
 export const CONFIG_RELOADED: Operation = {
   id: 'reloadConfig',
-  summary: 'Reads the web configuration file again; a broken one changes nothing.',
+  summary: 'Reads the configuration and the web configuration file again; a broken one changes nothing.',
   parameters: [KEY],
   body: {
     schema: { type: 'object', required: ['reason'], properties: { reason: REASON } },
@@ -46,6 +46,8 @@ export const CONFIG_RELOADED: Operation = {
       schema: object({
         outcome: { enum: ['taken', 'unchanged', 'nothing to read', 'refused'] },
         message: orNull(TEXT),
+        applied: listOf(TEXT),
+        restart_required: listOf(TEXT),
       }),
     },
   },

@@ -4,11 +4,13 @@ import type { HealthFacts } from '../operations/health-facts.js';
 import { overviewOf } from '../operations/health-overview.js';
 import { performanceBody } from '../operations/health-performance-body.js';
 import { priorityBody } from '../operations/health-priority.js';
+import { HISTORY_MINUTES, resourceHistoryBody } from '../operations/health-resource-history.js';
 import { resourceStatusBody, resourcesBody } from '../operations/health-resources.js';
 import { schedulerBody } from '../operations/health-scheduler.js';
 import { telegramBody } from '../operations/health-telegram.js';
 import { type Answer, type FaceRequest, jsonAnswer } from './answer.js';
 import { notConfigured } from './problem.js';
+import { wholeNumber } from './query-number.js';
 
 /** What stands behind the routes of health. */
 export interface HealthDeps {
@@ -40,6 +42,12 @@ export function showResources({ facts }: HealthDeps): Answer {
 /** `GET /resources/status`; 503 when measuring is off. */
 export function showResourceStatus({ facts }: HealthDeps): Answer {
   return jsonAnswer(200, resourceStatusBody(facts) ?? refuse(...NO_RESOURCES));
+}
+
+/** `GET /resources/history?minutes=60`; 503 when measuring is off. */
+export function showResourceHistory({ facts }: HealthDeps, { query }: FaceRequest): Answer {
+  const minutes = wholeNumber(query, 'minutes', HISTORY_MINUTES);
+  return jsonAnswer(200, resourceHistoryBody(facts, minutes) ?? refuse(...NO_RESOURCES));
 }
 
 /** `GET /health/priority`; 503 when no status has a limit. */

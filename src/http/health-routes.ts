@@ -3,6 +3,7 @@ import {
   showHealth,
   showPerformance,
   showPriority,
+  showResourceHistory,
   showResourceStatus,
   showResources,
   showScheduler,
@@ -37,6 +38,7 @@ import {
   SUCCESS_RATE,
   SUMMARY_SHOWN,
 } from './metrics-operations.js';
+import { RESOURCE_HISTORY_SHOWN } from './resource-history-operations.js';
 import { type Route, rowOf } from './route.js';
 
 /** Rows of health. `/health` asks for nothing, because whoever runs the process asks it; its details do. */
@@ -47,6 +49,7 @@ export const HEALTH_ROUTES: readonly Route[] = [
   rowOf('health', ['GET', '/health/performance', 'read'], PERFORMANCE_SHOWN, showPerformance),
   rowOf('health', ['GET', '/health/priority', 'read'], PRIORITY_SHOWN, showPriority),
   rowOf('health', ['GET', '/resources/status', 'read'], RESOURCE_STATUS_SHOWN, showResourceStatus),
+  rowOf('health', ['GET', '/resources/history', 'read'], RESOURCE_HISTORY_SHOWN, showResourceHistory),
   rowOf('health', ['GET', '/telegram/status', 'read'], TELEGRAM_SHOWN, showTelegram),
 ];
 

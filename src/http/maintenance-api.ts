@@ -19,7 +19,7 @@ export interface MaintenanceDeps {
   /** Name of the alert that is never silenced. */
   readonly watchdog: string;
   /** Conditions of maintenance that names none. */
-  readonly defaultMatchers: readonly Matcher[];
+  defaultMatchers(): readonly Matcher[];
   /** Wants quiet for `minutes` from now; for the same conditions it changes what is on. */
   enable(ask: {
     readonly minutes: number;
@@ -202,7 +202,7 @@ function nameOf(query: URLSearchParams, field: string): string {
 }
 
 function matchersOf(value: unknown, { defaultMatchers, watchdog }: MaintenanceDeps): readonly Matcher[] {
-  if (value === undefined) return defaultMatchers;
+  if (value === undefined) return defaultMatchers();
   const remedy = 'labels with one value each, such as {"flow": "tokens"}';
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw badField('matchers', JSON.stringify(value) ?? '', remedy);

@@ -33,11 +33,13 @@ export interface ReconcilerOptions {
   readonly alertmanager: Alertmanager;
   /** Asked before each wish: a pass may last a minute, and the lease may go meanwhile. */
   readonly isLeader: () => boolean;
-  readonly windows: readonly MaintenanceWindow[];
+  /** The recurring windows, and the labels of one that names none. */
+  readonly planned: () => {
+    readonly windows: readonly MaintenanceWindow[];
+    readonly matchers: Readonly<Record<string, string>>;
+  };
   /** The occurrence of a window that is on at a moment. */
   readonly occurrence: (window: MaintenanceWindow, atMs: number) => Occurrence | undefined;
-  /** Labels of a window that names none. */
-  readonly matchers: Readonly<Record<string, string>>;
   /** Name of the alert that is never silenced. */
   readonly watchdog: string;
   /** How long an alert must be away before it counts as over, milliseconds. */
@@ -74,14 +76,15 @@ export function isAway(error: unknown): boolean {
 
 /** Wants the windows that are on now by the store's clock, and ends those that the configuration no longer has. */
 export async function followWindows(options: ReconcilerOptions): Promise<void> {
-  const { db, windows, occurrence } = options;
+  const { db, planned, occurrence } = options;
+  const { windows, matchers: ofAll } = planned();
   // Not our own clock: one that is ahead would take a window that still holds for one that nobody wants.
   const nowMs = await storeNowMs(db);
   const open = await openWishes(db);
   const current = new Set<string>();
   for (const window of windows) {
     const on = occurrence(window, nowMs);
-    const matchers = guardedMatchers(Object.entries(window.matchers ?? options.matchers), options.watchdog);
+    const matchers = guardedMatchers(Object.entries(window.matchers ?? ofAll), options.watchdog);
     if (on === undefined || !matchers.ok) continue;
     // The same on every replica and after every restart, so that one occurrence is one wish.
     const tag = tagOf(digestOf([window.name, on.startsAtMs, matchers.matchers]));

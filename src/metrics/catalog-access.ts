@@ -17,7 +17,15 @@ export const accessMetrics = {
   },
   configReloadSuccessful: {
     name: 'flowgauge_config_last_reload_successful',
-    help: 'Whether the web configuration file was good when it was last read; at 0 the one before stays in force.',
+    help: 'Whether the configuration file and the web configuration file were good when each was last read; at 0 what was before stays in force.',
+    type: 'gauge',
+    unit: undefined,
+    labels: {},
+    ...STABLE,
+  },
+  configRestartRequired: {
+    name: 'flowgauge_config_restart_required',
+    help: 'Whether the configuration file, as it was last read well, says something that only a restart puts in force.',
     type: 'gauge',
     unit: undefined,
     labels: {},
@@ -25,7 +33,7 @@ export const accessMetrics = {
   },
   configReloadSuccessTime: {
     name: 'flowgauge_config_last_reload_success_timestamp_seconds',
-    help: 'Moment at which the configuration in force was taken.',
+    help: 'Moment at which something of a configuration file was last put in force.',
     type: 'gauge',
     unit: 'seconds',
     labels: {},

@@ -12,6 +12,15 @@ export const maintenanceMetrics = {
     labels: { window: 'name of an entry of `maintenance.windows`; `manual` for what somebody asked for' },
     ...STABLE,
   },
+  maintenanceSince: {
+    name: 'maintenance_since_timestamp_seconds',
+    help: 'Moment at which maintenance began, of several the oldest, in seconds since the epoch; absent while none is on.',
+    type: 'gauge',
+    unit: 'seconds',
+    labels: { window: 'name of an entry of `maintenance.windows`; `manual` for what somebody asked for' },
+    starts: 'absent',
+    ...STABLE,
+  },
   maintenanceUntil: {
     name: 'maintenance_until_timestamp_seconds',
     help: 'Moment at which maintenance ends, in seconds since the epoch; absent while none is on.',

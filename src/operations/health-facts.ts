@@ -5,6 +5,7 @@ import type { Verdict } from '../flows/verdict.js';
 import type { Health } from '../health.js';
 import type { Probe, ProbeOutcome } from '../probes/probe.js';
 import type { JobState } from '../resilience/job.js';
+import type { HistoryRow } from '../resources/history.js';
 import type { ResourceSample, ResourceSource } from '../resources/sample.js';
 import type { BreakerLine } from './health-breakers.js';
 import type { ChannelLine } from './health-channels.js';
@@ -41,6 +42,14 @@ export interface ResourceFacts {
   readonly health: Health | undefined;
 }
 
+/** The last samples of the machine. */
+export interface ResourceHistoryFacts {
+  /** The oldest first. */
+  readonly rows: readonly HistoryRow[];
+  /** Pause between two of them, milliseconds. */
+  readonly intervalMs: number;
+}
+
 /** The latest answer of one probed service. */
 export interface ProbeFacts {
   readonly probe: string;
@@ -70,11 +79,14 @@ export interface HealthFacts {
   firing(): FiringReport;
   /** Undefined when measuring is off. */
   resources(): ResourceFacts | undefined;
+  /** The samples of the last `minutes`. Undefined when measuring is off. */
+  resourceHistory(minutes: number): ResourceHistoryFacts | undefined;
   probes(): readonly ProbeFacts[];
   performance(): PerformanceReport;
   /** The ways to people; empty when none is configured. */
   channels(): readonly ChannelLine[];
-  readonly thresholds: readonly ThresholdValue[];
+  /** The limits in force now. */
+  thresholds(): readonly ThresholdValue[];
 }
 
 /** States in which a job does not do what it is there for. */

@@ -116,7 +116,7 @@ function scoreCheck(facts: HealthFacts): Check {
   const { health } = resources;
   const fields = { score: rounded(health?.score) };
   if (health?.score === undefined) return { status: 'unknown', reason: undefined, fields };
-  const limit = limitOf(facts.thresholds, 'health_score', 'warning');
+  const limit = limitOf(facts.thresholds(), 'health_score', 'warning');
   if (limit === undefined || health.score >= limit) return { status: 'healthy', reason: undefined, fields };
   const why = health.reasons[0]?.text ?? 'no reason is known';
   return { status: 'degraded', reason: `health score ${fields.score}: ${why}`, fields };

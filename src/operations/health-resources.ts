@@ -16,7 +16,7 @@ export function resourcesBody(facts: Facts): Body | undefined {
   const resources = facts.resources();
   if (resources === undefined) return undefined;
   const { sample, ageSeconds, health } = resources;
-  const passed = passedLimits(resources, facts.performance(), facts.thresholds);
+  const passed = passedLimits(resources, facts.performance(), facts.thresholds());
   const failed = RESOURCE_SOURCES.filter((source) => sample[source]?.kind === 'failed');
   const cpu = measured(sample, 'cpu');
   const load = measured(sample, 'load');
@@ -54,10 +54,10 @@ export function resourceStatusBody(facts: Facts): Body | undefined {
   const resources = facts.resources();
   if (resources === undefined) return undefined;
   const { sample, health } = resources;
-  const passed = passedLimits(resources, facts.performance(), facts.thresholds);
+  const passed = passedLimits(resources, facts.performance(), facts.thresholds());
   const memory = measured(sample, 'memory');
   const resident = measured(sample, 'process')?.residentBytes;
-  const emergency = limitOf(facts.thresholds, 'health_score', 'critical');
+  const emergency = limitOf(facts.thresholds(), 'health_score', 'critical');
   const isKnown = emergency !== undefined && health?.score !== undefined;
   return {
     health: {

@@ -104,7 +104,7 @@ function systemLine(facts: MonitoringFacts): {
   if (resources === undefined) return null;
   const memory = memoryJson(facts);
   const cpu = measured(resources.sample, 'cpu')?.utilizationRatio;
-  const cpuStatus = shareStatus(facts.thresholds, 'cpu_utilization_ratio', cpu);
+  const cpuStatus = shareStatus(facts.thresholds(), 'cpu_utilization_ratio', cpu);
   return {
     memory_percent: memory.percent,
     memory_gb: memory.used_gb,
@@ -163,7 +163,7 @@ export function bottlenecksOf(
     });
   const lag = flow.captureLagSeconds ?? 0;
   const over = (severity: string) =>
-    thresholds.find((one) => one.threshold === 'processing_lag_seconds' && one.severity === severity)
+    thresholds().find((one) => one.threshold === 'processing_lag_seconds' && one.severity === severity)
       ?.value ?? Number.POSITIVE_INFINITY;
   if (lag > Math.min(over('info'), over('warning'), over('critical')))
     found.push({

@@ -54,7 +54,7 @@ export function systemHealthBody(facts: Facts): SystemHealthBody | undefined {
   if (resources === undefined) return undefined;
   const memory = memoryJson(facts);
   const cpu = measured(resources.sample, 'cpu');
-  const cpuStatus = shareStatus(facts.thresholds, 'cpu_utilization_ratio', cpu?.utilizationRatio);
+  const cpuStatus = shareStatus(facts.thresholds(), 'cpu_utilization_ratio', cpu?.utilizationRatio);
   const apis = apiHealth(facts);
   return {
     timestamp: facts.now().toISOString(),
@@ -83,7 +83,7 @@ export function memoryJson({ resources, thresholds }: Pick<Facts, 'resources' | 
     used_gb: rounded(memory.usedBytes / GIGABYTE),
     available_gb: rounded(Math.max(0, memory.totalBytes - memory.usedBytes) / GIGABYTE),
     percent: rounded(share * 100),
-    status: shareStatus(thresholds, 'memory_utilization_ratio', share),
+    status: shareStatus(thresholds(), 'memory_utilization_ratio', share),
   };
 }
 

@@ -54,7 +54,7 @@ export function recommendationsBody(facts: MonitoringFacts) {
 function ofResources(facts: MonitoringFacts): readonly Recommendation[] {
   const resources = facts.resources();
   if (resources === undefined) return [];
-  return passedLimits(resources, facts.performance(), facts.thresholds).map((one) => ({
+  return passedLimits(resources, facts.performance(), facts.thresholds()).map((one) => ({
     kind: 'resource',
     severity: one.severity,
     component: one.threshold,

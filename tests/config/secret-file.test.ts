@@ -3,7 +3,7 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
-import { parseConfig } from '../../src/config/load.js';
+import { loadConfig, parseConfig } from '../../src/config/load.js';
 import { isContainerSecret, readSecretFile } from '../../src/config/secret-file.js';
 import { loadWebFile } from '../../src/config/web-file.js';
 import { projectRoot } from '../harness/exporter.js';
@@ -87,6 +87,20 @@ describe('a pipe', () => {
       what: `names ${path}, which is not a file`,
       remedy: 'Write the secret into a file: it is read again while flowgauge runs, and a pipe answers once',
     });
+  });
+
+  it('is refused when the configuration is read again, as the file itself and as one that it names', () => {
+    const again = { directory, reading: 'again' } as const;
+    const dsn = pipeWith(URL);
+    expect(() => parseConfig('', { ...again, env: { DATABASE_URL_FILE: dsn } })).toThrow(
+      'a pipe answers once',
+    );
+    const probe = `probes: { db: { kind: postgres, url_file: ${pipeWith(URL)} } }`;
+    expect(() => parseConfig(probe, { ...again, env: { DATABASE_URL: URL } })).toThrow('which is not a file');
+    const file = pipeWith('{}');
+    expect(() => loadConfig({ file, env: { DATABASE_URL: URL }, reading: 'again' })).toThrow(
+      'is not a plain file',
+    );
   });
 
   it.each([

@@ -17,8 +17,8 @@ it('have the defaults of the reference deployment', () => {
     'cpu_utilization_ratio{critical} 0.95',
     'memory_utilization_ratio{warning} 0.75',
     'memory_utilization_ratio{critical} 0.9',
-    'memory_used_bytes{warning} 8000000000',
-    'memory_used_bytes{critical} 12000000000',
+    'memory_used_bytes{warning} auto',
+    'memory_used_bytes{critical} auto',
   ]);
   const numbers = THRESHOLDS.flatMap((spec) => Object.keys(spec.defaults));
   expect(load('minimal.yml')).toHaveLength(numbers.length);
@@ -39,5 +39,12 @@ it('are replaced one by one, and absent when off', () => {
     'memory_used_bytes{critical} 32000000000',
     'health_score{warning} 70',
     'minimum_events{none} 25',
+  ]);
+});
+
+it('take a number for one severity and leave the other to the size of the machine', () => {
+  expect(load('thresholds-auto.yml').filter((text) => text.startsWith('memory_used'))).toEqual([
+    'memory_used_bytes{warning} auto',
+    'memory_used_bytes{critical} 40000000000',
   ]);
 });

@@ -62,7 +62,7 @@ ${extra}`;
       seen: async () => true,
       denied: ({ caller, route, refusal }) => denied.push(`${caller} ${route} ${refusal}`),
       resetBreakers: () => [],
-      reload: () => ({ kind: 'unchanged' }),
+      reload: () => ({ kind: 'unchanged', applied: [], restartRequired: [] }),
     },
     alerts: {
       takeIn: async () => ({ stored: 0, repeats: 0 }),

@@ -220,7 +220,7 @@ describe('monitoring', () => {
       perform: async () => ({ kind: 'no record' as const }),
       denied() {},
       resetBreakers: () => [],
-      reload: () => ({ kind: 'unchanged' }),
+      reload: () => ({ kind: 'unchanged', applied: [], restartRequired: [] }),
     };
     const on = await startFace({ ...monitoringDeps(), admin });
     expect((await on.get(path)).status).toBe(401);

@@ -43,7 +43,7 @@ function face() {
       seen: async () => true,
       denied() {},
       resetBreakers: () => ['telegram'],
-      reload: () => ({ kind: 'unchanged' }),
+      reload: () => ({ kind: 'unchanged', applied: [], restartRequired: [] }),
     },
     access: { admit: async () => ({ kind: 'admitted', caller: { name: 'test', grants: ['admin'] } }) },
   });

@@ -103,7 +103,7 @@ it('maintenance is asked for, shown, told and ended; each call is written down a
   expect(others).toEqual([]);
   expect(
     silence!.matchers.map(({ name, value, isEqual }) => `${name}${isEqual ? '=' : '!='}${value}`).sort(),
-  ).toEqual(['alertname!=Watchdog', 'job=flowgauge', 'pipeline!=notifications']);
+  ).toEqual(['alertname!=Watchdog', 'job=flowgauge', 'pipeline!=notifications', 'quiet!=never']);
   expect(Math.abs(Date.parse(String(json.until)) - Date.parse(silence!.endsAt))).toBeLessThan(2);
   const shown = (await get(`${BASE}/maintenance`)).json;
   expect(shown).toMatchObject({

@@ -27,7 +27,7 @@ export const WISH: Wish = {
 export function maintenanceDeps(over: Partial<MaintenanceDeps> = {}): MaintenanceDeps {
   return {
     watchdog: 'Watchdog',
-    defaultMatchers: WISH.matchers,
+    defaultMatchers: () => WISH.matchers,
     enable: async ({ minutes, ...ask }) => ({
       wish: { ...WISH, ...ask, untilMs: AT_MS + minutes * 60_000 },
       state: 'active',

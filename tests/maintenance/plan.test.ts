@@ -120,4 +120,14 @@ describe('what may be silenced', () => {
     expect(isMatched({ ...bundle, job: 'other' }, matchers)).toBe(false);
     expect(isMatched({ ...bundle, pipeline: 'notifications' }, matchers)).toBe(false);
   });
+
+  it('is never what says that planned work lasts too long, unless somebody names it', () => {
+    const long = { alertname: 'MaintenanceLong', job: 'flowgauge', severity: 'warning', quiet: 'never' };
+    const isQuiet = (name: string, value: string) => {
+      const guarded = guardedMatchers([[name, value]], 'Watchdog');
+      return guarded.ok && isMatched(long, guarded.matchers);
+    };
+    expect([isQuiet('job', 'flowgauge'), isQuiet('severity', 'warning')]).toEqual([false, false]);
+    expect([isQuiet('alertname', 'MaintenanceLong'), isQuiet('quiet', 'never')]).toEqual([true, true]);
+  });
 });

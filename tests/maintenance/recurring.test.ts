@@ -1,5 +1,6 @@
 /** Proves recurring windows on a real Alertmanager: on once per occurrence, changed and ended with the configuration. */
 import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../src/config/load.js';
 import { plainAlertmanager } from '../notifications/chat.js';
 import { freshStore } from '../notifications/relay.js';
 import { startKeeper } from './keeper.js';
@@ -22,7 +23,7 @@ describe('a recurring window', () => {
     expect(others).toEqual([]);
     expect(
       silence!.matchers.map(({ name, value, isEqual }) => `${name}${isEqual ? '=' : '!='}${value}`).sort(),
-    ).toEqual(['alertname!=Watchdog', 'job=flowgauge', 'pipeline!=notifications']);
+    ).toEqual(['alertname!=Watchdog', 'job=flowgauge', 'pipeline!=notifications', 'quiet!=never']);
     expect(silence!.comment).toMatch(/^Maintenance window nightly \[flowgauge-[0-9a-f]{12}\]$/);
     const minutesLeft = (Date.parse(silence!.endsAt) - Date.now()) / 60_000;
     expect(minutesLeft).toBeGreaterThan(37);
@@ -60,6 +61,48 @@ describe('a recurring window', () => {
     await none.look();
     await none.look();
     expect(await alertmanager.silences()).toEqual([]);
+  });
+
+  it('that is put in force while it runs begins at the next look, and ends when it is taken out', async () => {
+    const { db } = await freshStore();
+    const alertmanager = await plainAlertmanager();
+    const begin = new Date(Date.now() - 20 * 60_000);
+    const at = (hours: number) => `${begin.getUTCMinutes()} ${(begin.getUTCHours() + hours) % 24} * * *`;
+    const planned = (section: string) =>
+      parseConfig(
+        `source: { url: postgres://nobody@127.0.0.1/none }\nalertmanager: { url: "${alertmanager.url}" }\nmaintenance: { ${section} }\n`,
+        { env: {} },
+      ).maintenance;
+    const it = startKeeper({
+      db,
+      alertmanagerUrl: alertmanager.url,
+      more: `maintenance: { windows: { nightly: { cron: "${at(5)}", duration: 1h } } }`,
+      job: 'by hand',
+    });
+    await it.look();
+    expect(await alertmanager.silences()).toEqual([]);
+    // The same name at another time: what was remembered of it must not count any more.
+    it.keeper.take(
+      planned(
+        `matchers: { job: shop }, windows: { nightly: { cron: "${at(0)}", duration: 1h }, weekly: { cron: "${at(5)}", duration: 1h } }`,
+      ),
+    );
+    await it.look();
+    const [silence, ...others] = await alertmanager.silences();
+    expect(others).toEqual([]);
+    expect(silence!.matchers).toContainEqual(expect.objectContaining({ name: 'job', value: 'shop' }));
+    expect(it.http.defaultMatchers()).toContainEqual({ name: 'job', value: 'shop', isEqual: true });
+    expect((await it.http.status()).windows.map(({ name }) => name)).toEqual(['nightly', 'weekly']);
+    expect([...(await it.samples('maintenance_active'))]).toEqual([
+      ['window="manual"', 0],
+      ['window="nightly"', 1],
+      ['window="weekly"', 0],
+    ]);
+    it.keeper.take(planned('windows: {}'));
+    await it.look();
+    await it.look();
+    expect(await alertmanager.silences()).toEqual([]);
+    expect([...(await it.samples('maintenance_active'))]).toEqual([['window="manual"', 0]]);
   });
 
   it('begins and ends by the clock of the store, whatever ours says', async () => {

@@ -172,6 +172,7 @@ test('commands are answered: alerts, status, stuck items, maintenance', async ()
     { name: 'alertname', value: 'Watchdog', isEqual: false, isRegex: false },
     { name: 'flow', value: 'tokens', isEqual: true, isRegex: false },
     { name: 'pipeline', value: 'notifications', isEqual: false, isRegex: false },
+    { name: 'quiet', value: 'never', isEqual: false, isRegex: false },
   ]);
   expect(it.telegram.violations()).toEqual([]);
 });

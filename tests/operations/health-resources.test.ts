@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HealthFacts } from '../../src/operations/health-facts.js';
 import { startFace } from '../http/face.js';
-import { channel, healthDeps, NOW, probe, resources, sample } from './made-up-facts.js';
+import { channel, healthDeps, history, NOW, probe, resources, sample } from './made-up-facts.js';
 
 async function ask(path: string, over: Partial<HealthFacts> = {}) {
   const { get } = await startFace(healthDeps(over));
@@ -38,13 +38,17 @@ describe('/health/resources', () => {
     ]);
   });
 
-  it.each(['/health/resources', '/resources/status'])('%s says what to configure', async (path) => {
-    expect(await ask(path, { resources: () => undefined })).toMatchObject({
-      status: 503,
-      type: 'application/problem+json; charset=utf-8',
-      body: { code: 'NOT_CONFIGURED', remedy: 'set resources.enabled: true' },
-    });
-  });
+  it.each(['/health/resources', '/resources/status', '/resources/history'])(
+    '%s says what to configure',
+    async (path) => {
+      const off = { resources: () => undefined, resourceHistory: () => undefined };
+      expect(await ask(path, off)).toMatchObject({
+        status: 503,
+        type: 'application/problem+json; charset=utf-8',
+        body: { code: 'NOT_CONFIGURED', remedy: 'set resources.enabled: true' },
+      });
+    },
+  );
 });
 
 describe('/resources/status', () => {
@@ -67,6 +71,81 @@ describe('/resources/status', () => {
     expect(body.health.alerts).toEqual(['health_score is 59.9, below the critical limit of 60']);
     expect(body.health.recommendations).toEqual(['See the reasons of the score at /health/resources.']);
   });
+});
+
+describe('/resources/history', () => {
+  it('has a row per sample, the oldest first, and what lies between the least and the most of each column', async () => {
+    const { status, body } = await ask('/resources/history');
+    const { rows, summary, ...head } = body;
+    expect([status, head]).toEqual([
+      200,
+      {
+        timestamp: '2026-01-02T03:04:05.000Z',
+        minutes: 60,
+        interval_seconds: 30,
+        capacity: 1000,
+        row_count: 2,
+      },
+    ]);
+    expect(rows.map(({ time }: { time: string }) => time)).toEqual([
+      '2026-01-02T03:03:35.000Z',
+      '2026-01-02T03:04:05.000Z',
+    ]);
+    expect(Object.keys(rows[1])).toEqual([
+      'time',
+      'cpu_utilization_ratio',
+      'load_average_1m',
+      'memory_used_bytes',
+      'memory_total_bytes',
+      'swap_used_bytes',
+      'filesystem_used_ratio',
+      'network_receive_bytes_per_second',
+      'network_transmit_bytes_per_second',
+      'disk_read_bytes_per_second',
+      'disk_write_bytes_per_second',
+      'resident_memory_bytes',
+      'heap_used_bytes',
+      'open_fds',
+      'children',
+      'health_score',
+      'waiting_items',
+      'over_limit_items',
+    ]);
+    expect([rows[0].cpu_utilization_ratio, rows[1].cpu_utilization_ratio]).toEqual([null, 0.12346]);
+    expect([rows[0].load_average_1m, rows[1].load_average_1m]).toEqual([1, 1.12346]);
+    // What was not known is no 0 in the mean.
+    expect(summary.cpu_utilization_ratio).toEqual({ known: 1, min: 0.12346, mean: 0.12346, max: 0.12346 });
+    expect(summary.load_average_1m).toEqual({ known: 2, min: 1, mean: 1.06173, max: 1.12346 });
+  });
+
+  it('has nulls and no rows right after the start', async () => {
+    const none = () => ({ rows: [], intervalMs: 30_000 });
+    const { status, body } = await ask('/resources/history', { resourceHistory: none });
+    expect([status, body.row_count, body.rows]).toEqual([200, 0, []]);
+    expect(body.summary.children).toEqual({ known: 0, min: null, mean: null, max: null });
+  });
+
+  it('asks for as many minutes as the caller does', async () => {
+    const asked: number[] = [];
+    const resourceHistory = (minutes: number) => {
+      asked.push(minutes);
+      return history;
+    };
+    for (const query of ['', '?minutes=1', '?minutes=600'])
+      expect((await ask(`/resources/history${query}`, { resourceHistory })).status).toBe(200);
+    expect(asked).toEqual([60, 1, 600]);
+  });
+
+  it.each(['0', '601', '-1', '1.5', '1e2', '', 'an hour', '5&minutes=6'])(
+    'refuses minutes=%s',
+    async (minutes) => {
+      expect(await ask(`/resources/history?minutes=${encodeURI(minutes)}`)).toMatchObject({
+        status: 400,
+        type: 'application/problem+json; charset=utf-8',
+        body: { field: 'minutes', remedy: 'one whole number from 1 to 600, or none for 60' },
+      });
+    },
+  );
 });
 
 describe('/telegram/status', () => {

@@ -8,8 +8,23 @@ import { FiringBoard } from '../../src/operations/health-firing.js';
 import { jobLines } from '../../src/operations/health-jobs.js';
 import { PerformanceWindow } from '../../src/operations/health-performance.js';
 import { CircuitBreaker } from '../../src/resilience/breaker.js';
+import type { PolicyListener } from '../../src/resilience/events.js';
 import { ManualClock } from '../../src/resilience/manual-clock.js';
 import { alert } from './made-up-facts.js';
+
+/** A breaker that tells whether it is listened to. */
+class HeardBreaker extends CircuitBreaker {
+  listened = 0;
+
+  get hasListeners(): boolean {
+    return this.isHeard;
+  }
+
+  override onEvent(listener: PolicyListener): () => void {
+    this.listened += 1;
+    return super.onEvent(listener);
+  }
+}
 
 const metricsOnly = () => createMetrics({ processMetrics: 'omit' });
 
@@ -40,6 +55,31 @@ describe('breakers', () => {
       },
     ]);
     expect(watch.lines()[0]!.retryAfterSeconds).toBeGreaterThan(0);
+  });
+
+  it('begin anew with another breaker of the name, and leave no listener on one that is watched no more', async () => {
+    const metrics = metricsOnly();
+    const make = () => new HeardBreaker({ name: 'mail', failureThreshold: 9, recoveryTimeoutMs: 60_000 });
+    const fail = (breaker: CircuitBreaker) =>
+      breaker.execute(() => Promise.reject(new Error('no'))).catch(() => {});
+    const first = make();
+    const end = watchPolicies(metrics, [first]);
+    const watch = new BreakerWatch(metrics);
+    for (let i = 0; i < 3; i++) await fail(first);
+    watch.look(1_000_000);
+    expect(watch.lines()[0]).toMatchObject({ failuresInRow: 3, lastFailureAt: new Date(1_000_000) });
+    end();
+    const second = make();
+    watchPolicies(metrics, [second]);
+    watch.look(2_000_000);
+    expect(watch.lines()[0]).toMatchObject({ failuresInRow: 0, lastFailureAt: undefined });
+    // Fewer than the first one had: they are news all the same.
+    await fail(second);
+    watch.look(3_000_000);
+    expect(watch.lines()[0]).toMatchObject({ failuresInRow: 1, lastFailureAt: new Date(3_000_000) });
+    expect([first.hasListeners, second.hasListeners]).toEqual([false, true]);
+    watch.look(4_000_000);
+    expect(second.listened).toBe(1);
   });
 
   it('tell how many calls failed since one succeeded, open or not', async () => {

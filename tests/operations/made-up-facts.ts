@@ -1,15 +1,23 @@
 /** Owns made-up facts of health: a system that is well, with everything known, and whatever a test changes about it. */
 import type { ActiveAlert } from '../../src/alerts/alertmanager.js';
-import { thresholdsSchema, thresholdValues } from '../../src/config/thresholds-schema.js';
+import { valuesInForce } from '../../src/config/limits-by-memory.js';
+import { thresholdSettings, thresholdsSchema } from '../../src/config/thresholds-schema.js';
 import { judgeHealth } from '../../src/health.js';
 import type { HealthDeps } from '../../src/http/health-api.js';
 import type { NumbersDeps } from '../../src/http/metrics-api.js';
 import { arrangeDays } from '../../src/operations/flow-days.js';
 import type { BreakerLine } from '../../src/operations/health-breakers.js';
 import type { ChannelLine } from '../../src/operations/health-channels.js';
-import type { FlowFacts, HealthFacts, ProbeFacts, ResourceFacts } from '../../src/operations/health-facts.js';
+import type {
+  FlowFacts,
+  HealthFacts,
+  ProbeFacts,
+  ResourceFacts,
+  ResourceHistoryFacts,
+} from '../../src/operations/health-facts.js';
 import type { JobLine } from '../../src/operations/health-jobs.js';
 import type { PerformanceReport } from '../../src/operations/health-performance.js';
+import { HISTORY_COLUMNS, type HistoryColumn, type HistoryValues } from '../../src/resources/history.js';
 import type { Outcome, ResourceSample } from '../../src/resources/sample.js';
 
 /** The moment at which the facts are looked at. */
@@ -113,6 +121,19 @@ export const resources: ResourceFacts = {
   health: judgeHealth({ memory: 0.25, cpu: 0.3, load: 0 }),
 };
 
+/** Half a minute ago something could not be read; now everything is. */
+export const history: ResourceHistoryFacts = {
+  rows: [
+    { wallMs: NOW.getTime() - 30_000, values: values((_, n) => (n % 2 === 0 ? undefined : n)) },
+    { wallMs: NOW.getTime(), values: values((_, n) => n + 0.1234567) },
+  ],
+  intervalMs: 30_000,
+};
+
+function values(of: (name: HistoryColumn, n: number) => number | undefined): HistoryValues {
+  return Object.fromEntries(HISTORY_COLUMNS.map((name, n) => [name, of(name, n)])) as HistoryValues;
+}
+
 const calm = {
   count: 120,
   errors: 3,
@@ -132,7 +153,7 @@ export const performance: PerformanceReport = {
   eventLoopDelayP99Seconds: 0.0042,
 };
 
-const thresholds = thresholdValues(thresholdsSchema.parse({}));
+const thresholds = valuesInForce(thresholdSettings(thresholdsSchema.parse({})), 16e9);
 
 /** Facts of a system that is well, with these changed. */
 export function facts(over: Partial<HealthFacts> = {}): HealthFacts {
@@ -145,10 +166,11 @@ export function facts(over: Partial<HealthFacts> = {}): HealthFacts {
     breakers: () => [breaker],
     firing: () => ({ kind: 'known', at: NOW, alerts: [] }),
     resources: () => resources,
+    resourceHistory: () => history,
     probes: () => [probe],
     performance: () => performance,
     channels: () => [channel],
-    thresholds,
+    thresholds: () => thresholds,
     ...over,
   };
 }

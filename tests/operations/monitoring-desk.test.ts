@@ -60,7 +60,7 @@ it('alerts that are over come from the history of the store, each once, and plan
   const url = await answering((_request, response) => response.end('[]'));
   const wish = (kind: Wish['kind'], untilMs: number) => ({ kind, untilMs }) as Wish;
   const { alertGroups } = desk({
-    config: { prometheusUrl: undefined, alertmanagerUrl: url, thresholds: [], notifications: undefined },
+    config: { prometheusUrl: undefined, alertmanagerUrl: url, notifications: undefined },
     alerts: { history: (query) => readHistory(db, query) },
     maintenance: {
       status: async () => ({
@@ -120,7 +120,6 @@ it('what is not configured is not there', () => {
     config: {
       prometheusUrl: undefined,
       alertmanagerUrl: undefined,
-      thresholds: [],
       notifications: undefined,
     },
   });
@@ -142,7 +141,7 @@ it('the start is a series that Prometheus gives back to the last digit', async (
   });
   const { history } = desk({
     metrics,
-    config: { prometheusUrl: url, alertmanagerUrl: undefined, thresholds: [], notifications: undefined },
+    config: { prometheusUrl: url, alertmanagerUrl: undefined, notifications: undefined },
   });
   await expect(history!(1, new AbortController().signal)).rejects.toMatchObject({ code: 'NO_SERIES' });
   const shown = metrics.startTime.value({});
@@ -159,7 +158,6 @@ it('the number of recommendations of each kind is a series, 0 included', async (
     config: {
       prometheusUrl: undefined,
       alertmanagerUrl: undefined,
-      thresholds: [],
       notifications: undefined,
     },
   });
@@ -188,7 +186,8 @@ it('many who ask for suggestions at once share one question, and the next asks a
     );
   });
   const { suggestions } = desk({
-    config: { prometheusUrl: url, alertmanagerUrl: undefined, thresholds: [], notifications: undefined },
+    facts: facts({ thresholds: () => [] }),
+    config: { prometheusUrl: url, alertmanagerUrl: undefined, notifications: undefined },
   });
   await Promise.all(Array.from({ length: 20 }, () => suggestions!()));
   expect(asked).toBe(1);
@@ -234,7 +233,6 @@ it('a report that fails asks nothing more', async () => {
     config: {
       prometheusUrl: url,
       alertmanagerUrl: undefined,
-      thresholds: facts().thresholds,
       notifications: undefined,
     },
   });

@@ -178,7 +178,7 @@ describe('the health of the system', () => {
   });
 
   it('judges a share by every rung but the quietest', () => {
-    const { thresholds } = facts();
+    const thresholds = facts().thresholds();
     const status = (share: number) => shareStatus(thresholds, 'cpu_utilization_ratio', share);
     expect([0.7, 0.75, 0.81, 0.9, 0.96].map(status)).toEqual(['ok', 'ok', 'warning', 'warning', 'critical']);
     expect(shareStatus([], 'cpu_utilization_ratio', 1)).toBe('ok');

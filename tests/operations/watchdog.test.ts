@@ -72,7 +72,7 @@ describe('groups of alerts', () => {
       ...{ starts_at: NOW.toISOString(), ends_at: NOW.toISOString(), received_at: NOW.toISOString() },
     }));
     const { alertGroups } = openMonitoring({
-      config: { prometheusUrl: undefined, alertmanagerUrl: url, thresholds: [], notifications },
+      config: { prometheusUrl: undefined, alertmanagerUrl: url, notifications },
       metrics: createMetrics({ processMetrics: 'omit' }),
       logger: createLogger({ stream: { write() {} }, now: () => 0, repeatMs: 0 }).named('http'),
       facts: facts(),

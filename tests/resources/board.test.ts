@@ -38,6 +38,7 @@ function bench() {
     intervalMs: 5_000,
     slowIntervalMs: 30_000,
     work: () => [{ items: 10, overLimit: 1 }],
+    wallMs: () => Date.UTC(2026, 0, 2) + clock.ms,
     nowMs: () => clock.ms,
   });
   const [often, seldom] = board.jobs();
@@ -126,5 +127,41 @@ describe('the board', () => {
     expect(pauseMs()).toBe(1_000);
     await often();
     expect(pauseMs()).toBe(5_000);
+  });
+});
+
+describe('the history', () => {
+  it('gets a row with each slow measurement, after it, and shows those of the minutes asked for', async () => {
+    const { board, clock, often, seldom } = bench();
+    expect(board.history(600)).toEqual({ rows: [], intervalMs: 30_000 });
+    await often();
+    for (let row = 0; row < 5; row += 1) {
+      clock.ms += 30_000;
+      await often();
+      await seldom();
+    }
+    expect(board.history(600).rows).toHaveLength(5);
+    const [oldest, ...later] = board.history(1).rows;
+    expect(later).toHaveLength(2);
+    expect(new Date(oldest!.wallMs).toISOString()).toBe('2026-01-02T00:01:30.000Z');
+    expect(oldest!.values).toMatchObject({
+      memory_used_bytes: 20,
+      cpu_utilization_ratio: 0.5,
+      resident_memory_bytes: 1,
+      health_score: 67,
+      waiting_items: 10,
+      over_limit_items: 1,
+      network_receive_bytes_per_second: undefined,
+    });
+  });
+
+  it('forgets a score that nobody judged for long', async () => {
+    const { board, clock, often, seldom } = bench();
+    await often();
+    clock.ms = 70_000;
+    await seldom();
+    clock.ms = 70_001;
+    await seldom();
+    expect(board.history(600).rows.map(({ values }) => values.health_score)).toEqual([67, undefined]);
   });
 });

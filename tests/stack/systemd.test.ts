@@ -40,6 +40,10 @@ describe('flowgauge.service', () => {
     expect(settings.get('DynamicUser')).toBe('yes');
   });
 
+  it('reads the configuration again by the signal that the program takes', () => {
+    expect(settings.get('ExecReload')).toMatch(/^\S+\/kill -HUP \$MAINPID$/);
+  });
+
   it('leaves more time for the end than the program takes, and does not repeat a wrong configuration', () => {
     expect(Number.parseInt(settings.get('TimeoutStopSec')!, 10)).toBeGreaterThan(14);
     expect(settings.get('Restart')).toBe('always');
