@@ -1,10 +1,8 @@
-/** Owns measuring what the instrumentation of HTTP costs per request, in and out, and what its series hold in memory. */
+/** Owns measuring what the instrumentation of HTTP costs per request, in and out. */
 import { channel } from 'node:diagnostics_channel';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import express, { type Express } from 'express';
 import promBundle from 'express-prom-bundle';
 import * as promClient from 'prom-client';
@@ -16,10 +14,9 @@ import { type BenchResult, interleaved } from './result.js';
 const REQUESTS = 200;
 const BATCHES = 400;
 const EVENTS = 20_000;
-const SERIES = 10_000;
 
 export async function run(): Promise<BenchResult[]> {
-  return [await inbound(), ...(await outbound()), await memory()];
+  return [await inbound(), ...(await outbound())];
 }
 
 /** Requests handed to the application without a socket: over sockets the noise is larger than what is measured. */
@@ -211,53 +208,4 @@ function publishedNs(): number {
     ended.publish({ request, trailers: [] });
   }
   return ((performance.now() - startMs) * 1e6) / EVENTS;
-}
-
-async function memory(): Promise<BenchResult> {
-  const labels = (i: number) => ({ flow: `f${i % 5}`, from: `s${i % 40}`, to: `t${i}` });
-  const keep: unknown[] = [];
-  const figures = await interleaved(
-    () =>
-      grownBytes(() => {
-        const { flowTransitions } = createMetrics({
-          processMetrics: 'omit',
-          maxSeriesPerMetric: 1e6,
-          maxSeries: 1e6,
-        });
-        for (let i = 0; i < SERIES; i += 1) flowTransitions.bind(labels(i)).inc();
-        return flowTransitions;
-      }, keep),
-    () =>
-      grownBytes(() => {
-        const counter = new promClient.Counter({
-          name: 'moves_total',
-          help: 'x',
-          labelNames: ['flow', 'from', 'to'],
-          registers: [],
-        });
-        for (let i = 0; i < SERIES; i += 1) counter.inc(labels(i));
-        return counter;
-      }, keep),
-    { rounds: 7, warmUp: 2 },
-  );
-  return {
-    name: `memory of ${SERIES.toLocaleString('en')} counter series`,
-    ...figures,
-    unit: 'bytes/series',
-    method:
-      'heap after a full collection with and without the series, 3 labels, 7 interleaved rounds; peer prom-client',
-  };
-}
-
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
-
-function grownBytes(make: () => unknown, keep: unknown[]): number {
-  collect();
-  const before = process.memoryUsage();
-  keep[0] = make();
-  collect();
-  const after = process.memoryUsage();
-  keep.length = 0;
-  return (after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers) / SERIES;
 }

@@ -6,12 +6,20 @@ import { root } from './prepare.mjs';
 
 /** The sections, which modules they hold, and their examples. The first that matches a module has it. */
 const SECTIONS = [
-  { title: 'Jobs', modules: /^(resilience\/(supervisor|job|batch)|metrics\/jobs)/, examples: ['jobs.ts'] },
+  {
+    title: 'Jobs',
+    modules: /^(resilience\/(supervisor|job|batch)|instrument\/host-supervisor|metrics\/jobs)/,
+    examples: ['jobs.ts'],
+  },
   { title: 'Metrics', modules: /^(metrics|http)\//, examples: ['quickstart.ts'] },
-  { title: 'Policies', modules: /^resilience\//, examples: ['policies.ts', 'testing.ts'] },
+  {
+    title: 'Policies',
+    modules: /^resilience\/(?!setup-options)/,
+    examples: ['policies.ts', 'load.ts', 'testing.ts'],
+  },
   {
     title: 'Instrumentation',
-    modules: /^(instrument|flows)\//,
+    modules: /^(instrument|flows|resilience\/setup-options)/,
     examples: ['instrument.ts', 'flows.ts', 'adapters.ts'],
   },
   { title: 'Logs and traces', modules: /^telemetry\//, examples: ['logs.ts'] },

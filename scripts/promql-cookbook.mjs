@@ -44,6 +44,8 @@ export const QUESTIONS = {
   'api:latency_usual_seconds:mean_1d': 'And over its own last day?',
   'breaker:open:ratio_rate5m': 'Which share of the time was a circuit breaker open?',
   'breaker:openings:increase1h': 'How often did it open within an hour?',
+  'policy:retry_calls:increase10m': 'How many calls under a retry ended in the last 10 minutes?',
+  'policy:retried_calls:ratio10m': 'Which share of them had to be repeated?',
   'policy:fallback_stale:ratio_rate10m': 'Which share of the answers came from the fallback?',
   'limiter:calls:rate5m': 'How many calls a second ask a limiter for a permit?',
   'limiter:rejected:ratio_rate5m': 'Which share of them is turned away?',

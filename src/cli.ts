@@ -13,9 +13,11 @@ import { processEnvironment } from './config/environment.js';
 import { parseFlags, renderHelp } from './config/flags.js';
 import { configFileOf, loadConfig } from './config/load.js';
 import { ConfigError } from './config/problem.js';
+import { readServiceManager } from './config/service-manager.js';
 import { LogLevelSwitch } from './log-level.js';
 import { openDatabases } from './open-databases.js';
 import { startExporter } from './serve.js';
+import { ServiceManagerLink } from './service-manager.js';
 import { createLogger, type RootLogger } from './telemetry/logger.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -105,11 +107,16 @@ async function serve(argv: readonly string[]): Promise<void> {
   };
   process.on('SIGHUP', () => reload());
   await runUntilSignal(log, async () => {
-    const exporter = await startExporter({ config, version, log, reading });
+    const exporter = await startExporter({ config, version, log, reading, manager: serviceManager(log) });
     reload = () => void exporter.reload();
     if (isWanted) reload();
     return () => exporter.stop();
   });
+}
+
+function serviceManager(log: RootLogger): ServiceManagerLink | undefined {
+  const manager = readServiceManager(env, process.pid);
+  return manager === undefined ? undefined : new ServiceManagerLink(manager, log.named('service_manager'));
 }
 
 async function demo(argv: readonly string[]): Promise<void> {

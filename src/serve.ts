@@ -17,6 +17,7 @@ import { openProbeBoard, type ProbeBoard } from './probe-board.js';
 import type { ConfigReading, Reload } from './reload.js';
 import type { Supervisor } from './resilience/supervisor.js';
 import { openResourceBoard, type ResourceBoard } from './resource-board.js';
+import type { ServiceManagerLink } from './service-manager.js';
 import { holderName } from './storage/holder.js';
 import { release } from './storage/lease.js';
 import { stuckReport } from './stuck-report.js';
@@ -60,6 +61,8 @@ export interface ServeOptions {
   readonly log: RootLogger;
   /** How the configuration is read again; undefined when it is of no file. */
   readonly reading?: ConfigReading | undefined;
+  /** Who hears that we are ready and still at work; undefined when nobody asked. */
+  readonly manager?: ServiceManagerLink | undefined;
   /** Runs once the embedded database, if any, answers and before flows are opened: the demo makes its tables here. */
   readonly prepare?: (databases: OpenDatabases) => Promise<void>;
 }
@@ -73,6 +76,7 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
   });
   metrics.buildInfo.set({ version, node: process.version }, 1);
   metrics.startEventLoopDelay();
+  log.countOn(metrics);
   const board = new FlowBoard(metrics, Date.now);
   const tracing = await openTracing(options);
   const databases = await openDatabases(config, log, metrics, tracing);
@@ -106,6 +110,7 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
     nowMs: () => performance.now(),
   });
   const { relay, maintenance } = alerts;
+  const jobStates = () => supervisor?.states() ?? new Map();
   const desk = openHealthDesk({
     config,
     metrics,
@@ -118,7 +123,7 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
     counted: () => board.counted(),
     ready: () => ({ storeAnswers: storeAnswers(state), uncounted: uncountedFlows(runners) }),
     isLeader,
-    jobStates: () => supervisor?.states() ?? new Map(),
+    jobStates,
   });
   const web = await startOrClose(databases, {
     config,
@@ -146,6 +151,7 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
   });
 
   const runners = buildRunners(options, databases, board, isLeader);
+  const condition = { ready: () => readiness(state, runners), jobStates };
   try {
     await options.prepare?.(databases);
   } catch (error) {
@@ -168,6 +174,7 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
       ...alerts.jobs(),
       ...desk.jobs(),
       ...web.jobs(),
+      ...(options.manager === undefined ? [] : [options.manager.job(condition)]),
     ],
   });
   relay?.wakeBy((job) => supervisor?.trigger(job));
@@ -185,7 +192,7 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
     resources,
     probes,
     tracing,
-    ready: () => readiness(state, runners),
+    ready: condition.ready,
     reload: web.reload,
     stop: async () => {
       await stop(options, web, supervisor, databases, holder, state);
@@ -251,7 +258,7 @@ function buildRunners(
 }
 
 async function stop(
-  { log }: ServeOptions,
+  { log, manager }: ServeOptions,
   web: Web,
   supervisor: Supervisor,
   databases: OpenDatabases,
@@ -259,6 +266,7 @@ async function stop(
   state: LiveState,
 ): Promise<void> {
   const startedMs = performance.now();
+  manager?.stopping();
   const closed = web.close(STOP_WEB_MS);
   const leftBehind = await within(STOP_JOBS_MS, supervisor.stopAll());
   if (leftBehind === undefined || leftBehind.length > 0) {

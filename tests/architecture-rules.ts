@@ -23,7 +23,7 @@ export const LAYERS: readonly Layer[] = [
   { level: 0, name: 'resources', files: /^resources\//, also: [], not: [] },
   { level: 0, name: 'flows', files: /^flows\/(?!publish)/, also: [], not: [] },
   { level: 0, name: 'catalogue', files: /^metrics\/(define|catalog[a-z-]*)\.ts$/, also: [], not: [] },
-  { level: 1, name: 'config', files: /^config\//, also: [], not: [] },
+  { level: 1, name: 'config', files: /^config\//, also: ['storage'], not: [] },
   { level: 1, name: 'telemetry', files: /^telemetry\//, also: [], not: [] },
   { level: 1, name: 'storage', files: /^storage\//, also: [], not: [] },
   { level: 1, name: 'metrics', files: /^metrics\//, also: [], not: [] },

@@ -23,4 +23,4 @@ const server = createServer(async (request, response) => {
     response.writeHead(503, { 'retry-after': String(Math.ceil(waitMs / 1000)) }).end('try again later\n');
   }
 });
-server.listen(Number(process.env.PORT ?? 3000), '127.0.0.1');
+server.listen(Number(process.env.PORT ?? 8080), '127.0.0.1');

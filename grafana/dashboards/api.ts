@@ -204,6 +204,21 @@ export const apis: DashboardSpec = {
         },
         {
           kind: 'graph',
+          title: 'Repeated calls',
+          description: 'Share of the calls of 10 minutes that did not succeed at the first attempt.',
+          unit: 'percentunit',
+          width: 16,
+          min: 0,
+          queries: [
+            {
+              expr: `max by (policy) (${policy('policy:retried_calls:ratio10m')})`,
+              legend: '{{policy}}',
+            },
+            ...limitsOf('retried_calls_ratio', ['warning']),
+          ],
+        },
+        {
+          kind: 'graph',
           title: 'Retry budget',
           description: 'Retries that the budget allows now; at 0 failures reach the user at once.',
           unit: 'short',
@@ -227,6 +242,17 @@ export const apis: DashboardSpec = {
               expr: `sum by (policy, answer) (rate(${policy('fallback_served_total')}[$__rate_interval]))`,
               legend: '{{policy}} {{answer}}',
             },
+          ],
+          noValue: 'no fallback',
+        },
+        {
+          kind: 'graph',
+          title: 'Age of the answers of fallbacks',
+          description:
+            'How old the latest answer was when it was given; 0 unless it was the last good value.',
+          unit: 's',
+          queries: [
+            { expr: `max by (policy) (${policy('fallback_answer_age_seconds')})`, legend: '{{policy}}' },
           ],
           noValue: 'no fallback',
         },

@@ -131,6 +131,42 @@ export const self: DashboardSpec = {
       ],
     },
     {
+      title: 'Log',
+      panels: [
+        {
+          kind: 'graph',
+          title: 'Warnings and errors in the log',
+          description:
+            'Lines a minute, by level; what was held back as a repeat of the same message is shown apart.',
+          unit: 'short',
+          width: 16,
+          queries: [
+            {
+              expr: `60 * sum by (level) (rate(${chosen('log_messages_total', 'level=~"warn|error|fatal"')}[$__rate_interval]))`,
+              legend: '{{level}}',
+            },
+            {
+              expr: `60 * sum by (level) (rate(${chosen('log_messages_suppressed_total', 'level=~"warn|error|fatal"')}[$__rate_interval]))`,
+              legend: '{{level}} held back',
+            },
+          ],
+        },
+        {
+          kind: 'graph',
+          title: 'Errors a minute',
+          description: 'Errors that were logged or held back, over 10 minutes, with the limit of the alert.',
+          unit: 'short',
+          queries: [
+            {
+              expr: `max by (instance) (${chosen('instance:log_errors_per_minute:rate10m')})`,
+              legend: '{{instance}}',
+            },
+            ...limitsOf('log_errors_per_minute', ['warning']),
+          ],
+        },
+      ],
+    },
+    {
       title: 'Probes',
       panels: [
         {

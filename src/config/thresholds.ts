@@ -1,4 +1,5 @@
 /** Owns the limits that alert rules compare with: name, meaning, bounds and default of each. Pure. */
+import { CALL_THRESHOLDS } from './thresholds-calls.js';
 
 /** The ladder of severities, from the quietest to the loudest. */
 export const SEVERITIES = ['info', 'warning', 'error', 'critical'] as const;
@@ -111,6 +112,14 @@ export const THRESHOLDS = [
     defaults: { warning: 70, critical: 60 },
   },
   {
+    name: 'log_errors_per_minute',
+    meaning:
+      'Lines of the levels error and fatal a minute, those held back as repeats included, over 10 minutes.',
+    bounds: [0, 1e6],
+    side: 'above',
+    defaults: { warning: 10 },
+  },
+  {
     name: 'processing_lag_seconds',
     meaning: 'Age of the oldest change that is written but not counted yet.',
     bounds: [1, 86_400],
@@ -139,48 +148,7 @@ export const THRESHOLDS = [
     side: 'above',
     defaults: { warning: 0.5, critical: 0.9 },
   },
-  {
-    name: 'api_error_ratio',
-    meaning: 'Share of the requests to an API that failed, over 5 minutes.',
-    bounds: RATIO,
-    side: 'above',
-    defaults: { warning: 0.15, critical: 0.25 },
-  },
-  {
-    name: 'api_latency_growth_ratio',
-    meaning: 'How much slower an API is than its own last day, as a share; 0.2 is 20 % slower.',
-    bounds: [0.01, 100],
-    side: 'above',
-    defaults: { warning: 0.2, error: 1 },
-  },
-  {
-    name: 'breaker_open_ratio',
-    meaning: 'Share of the last 5 minutes in which a circuit breaker was open.',
-    bounds: RATIO,
-    side: 'above',
-    defaults: { warning: 0.05, error: 0.5 },
-  },
-  {
-    name: 'breaker_openings_per_hour',
-    meaning: 'Openings of one circuit breaker within an hour.',
-    bounds: [1, 3600],
-    side: 'above',
-    defaults: { warning: 5 },
-  },
-  {
-    name: 'fallback_stale_ratio',
-    meaning: 'Share of the answers of a fallback that did not come from the primary, over 10 minutes.',
-    bounds: RATIO,
-    side: 'above',
-    defaults: { warning: 0.1, error: 0.5 },
-  },
-  {
-    name: 'limiter_rejected_ratio',
-    meaning: 'Share of the calls that a limiter turned away, over 5 minutes.',
-    bounds: RATIO,
-    side: 'above',
-    defaults: { warning: 0.05, error: 0.5 },
-  },
+  ...CALL_THRESHOLDS,
   {
     name: 'probe_duration_seconds',
     meaning: 'Mean time of a probe that succeeds, over 10 minutes.',

@@ -8,7 +8,8 @@ export type MetricsHandler = (request: IncomingMessage, response: ServerResponse
 
 /**
  * A handler that answers GET and HEAD with the metrics: text or OpenMetrics as asked for, compressed as asked for.
- * It looks at no path and asks for no password: mount it where only Prometheus comes.
+ * It looks at no path and asks for no password: mount it where only Prometheus comes. Throws InstrumentOptionError for
+ * a wrong option.
  */
 export function metricsHandler(metrics: ScrapedMetrics, options: ScraperOptions = {}): MetricsHandler {
   const scraper = createScraper(metrics, options);

@@ -1,10 +1,15 @@
 /** Owns which API a host is: names come from the configuration, every other host is one value. */
+
+import { InstrumentOptionError } from '../resilience/setup-options.js';
 import { OTHER_VALUE } from './http-labels.js';
-import { InstrumentOptionError } from './option-error.js';
 
 /** Origins remembered at most: a crawler that asks a million hosts must not fill the memory. */
 const MAX_REMEMBERED = 1_000;
+/** Hosts that may be named: each name is a label value. */
+const MAX_HOSTS = 1_000;
 const HOST = /^(\*\.)?[a-z0-9._-]+(:\d+)?$|^\[[0-9a-f:]+\](:\d+)?$/;
+
+const GIVER = 'instrumentFetch';
 
 /** The API of an origin such as `https://api.example.com:8443`. */
 export type ApiOf = (origin: unknown) => string;
@@ -14,18 +19,37 @@ export type ApiOf = (origin: unknown) => string;
  * (every host below it); the longest match counts. Throws InstrumentOptionError for a host or name that is none.
  */
 export function apiNames(apis: Readonly<Record<string, string>>): ApiOf {
+  if (
+    typeof apis !== 'object' ||
+    apis === null ||
+    Array.isArray(apis) ||
+    Object.keys(apis).length > MAX_HOSTS
+  ) {
+    throw new InstrumentOptionError(
+      'apis',
+      `at most ${MAX_HOSTS} hosts with the names of their APIs`,
+      apis,
+      GIVER,
+    );
+  }
   const exact = new Map<string, string>();
   const below: (readonly [string, string])[] = [];
   for (const [key, name] of Object.entries(apis)) {
     const host = key.toLowerCase();
     if (!HOST.test(host)) {
-      throw new InstrumentOptionError('apis', 'hosts such as api.example.com, without scheme and path', key);
+      throw new InstrumentOptionError(
+        'apis',
+        'hosts such as api.example.com, without scheme and path',
+        hidden(key),
+        GIVER,
+      );
     }
     if (typeof name !== 'string' || name === '' || name.length > 100 || name === OTHER_VALUE) {
       throw new InstrumentOptionError(
         `apis[${key}]`,
         `a name of 1 to 100 characters, not ${OTHER_VALUE}`,
         name,
+        GIVER,
       );
     }
     if (host.startsWith('*.')) below.push([host.slice(1), name]);
@@ -41,6 +65,11 @@ export function apiNames(apis: Readonly<Record<string, string>>): ApiOf {
     if (typeof origin === 'string' && remembered.size < MAX_REMEMBERED) remembered.set(origin, name);
     return name;
   };
+}
+
+/** A whole URL may be given by mistake, with a password in it. */
+function hidden(host: string): string {
+  return host.replace(/^.*@/, '***@');
 }
 
 function nameOf(

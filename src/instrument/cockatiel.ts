@@ -3,7 +3,7 @@ import { BreakerSeries, BreakerStopwatch } from '../metrics/breaker-series.js';
 import type { Metrics } from '../metrics/registry.js';
 import { claimName } from '../metrics/watched-names.js';
 import type { BreakerStateName } from '../resilience/breaker-state.js';
-import { InstrumentOptionError } from './option-error.js';
+import { SetupReader } from '../resilience/setup-options.js';
 
 /** An event of cockatiel: adds a listener, which the answer removes. */
 type CockatielEvent = (listener: (value: unknown) => void) => { dispose(): void };
@@ -27,9 +27,12 @@ export interface CockatielPolicy {
   readonly queueSlots?: number;
 }
 
-/** Options of the adapter. */
+/** Options of the adapter. A wrong or unknown one throws InstrumentOptionError. */
 export interface CockatielOptions {
-  /** Label value of the series: cockatiel's policies have no names. 1 to 100 characters. */
+  /**
+   * Label value of the series: cockatiel's policies have no names. 1 to 100 characters. The second and later parts of a
+   * kind in one merged policy are `name_2`, `name_3`, …, from the outside in.
+   */
   readonly name: string;
   /** Monotonic clock in milliseconds. Default `performance.now`. */
   readonly nowMs?: (() => number) | undefined;
@@ -49,31 +52,33 @@ interface Failure {
  * Puts a cockatiel policy, or each part of a merged one, on the metrics; the answer ends it. Breakers, retries and
  * timeouts are counted, of a bulkhead its rejections; other policies tell nothing that a series could hold. The state
  * of an open breaker changes to half-open with the next call, as in cockatiel itself. Throws WatchError when the name
- * belongs to another policy of the kind.
+ * belongs to another policy of the kind, InstrumentOptionError for a wrong option.
  */
 export function watchCockatiel(
   metrics: Metrics,
   policy: CockatielPolicy,
   options: CockatielOptions,
 ): () => void {
-  const { name, nowMs = () => performance.now() } = options;
-  if (typeof name !== 'string' || name === '' || name.length > 100) {
-    throw new InstrumentOptionError('name', 'a text of 1 to 100 characters', name);
-  }
+  const read = new SetupReader('watchCockatiel', options, ['name', 'nowMs']);
+  const name = read.text('name');
+  const nowMs = read.optionalFunction<() => number>('nowMs') ?? (() => performance.now());
   const ends: (() => void)[] = [];
   const end = () => {
     for (const one of ends.splice(0)) one();
   };
-  const add = (kind: string, part: CockatielPolicy, watch: () => () => void): void => {
-    const release = claimName(metrics, kind, name, part);
-    if (release !== undefined) ends.push(release, watch());
+  const seen = new Map<string, number>();
+  const add = (kind: string, owner: CockatielPolicy, watch: (label: string) => () => void): void => {
+    const place = (seen.get(kind) ?? 0) + 1;
+    seen.set(kind, place);
+    const label = place === 1 ? name : `${name}_${place}`;
+    ends.push(claimName(metrics, { kind, name: label, owner, watch: () => watch(label) }));
   };
   try {
-    for (const part of partsOf(policy)) {
-      if (part.onStateChange) add('circuit breaker', part, () => watchBreaker(metrics, part, name, nowMs));
-      else if (part.onGiveUp) add('retry', part, () => watchRetry(metrics, part, name));
-      else if (part.onTimeout) add('timeout', part, () => watchTimeout(metrics, part, name));
-      else if (part.onReject) add('limiter', part, () => watchBulkhead(metrics, part, name));
+    for (const part of new Set(partsOf(policy))) {
+      if (part.onStateChange) add('circuit breaker', part, (one) => watchBreaker(metrics, part, one, nowMs));
+      else if (part.onGiveUp) add('retry', part, (one) => watchRetry(metrics, part, one));
+      else if (part.onTimeout) add('timeout', part, (one) => watchTimeout(metrics, part, one));
+      else if (part.onReject) add('limiter', part, (one) => watchBulkhead(metrics, part, one));
     }
   } catch (error) {
     end();

@@ -26,8 +26,8 @@ export interface FlowItemTable {
  * read from the row, so no call can tell it wrongly. Throws InstrumentOptionError for a name that is none.
  */
 export function flowItemTable(flow: string, schema = 'public'): FlowItemTable {
-  checkFlowName(flow);
-  checkFlowName(schema);
+  checkFlowName(flow, 'flowItemTable');
+  checkFlowName(schema, 'flowItemTable');
   const table = sql`${sql.identifier(schema)}.${sql.identifier(`flowgauge_${flow}`)}`;
   return {
     createSql: `CREATE TABLE IF NOT EXISTS "${schema}"."flowgauge_${flow}" (

@@ -24,12 +24,13 @@ export interface FlowTracker {
   moved(id: string | number, from: string | null, to: string | null): void;
   /**
    * Says what lives already. Only then are there `flow_items` and ages, for without it they would be too low; they
-   * end again when more items live than are remembered.
+   * end again when more items live than are remembered. A list that cannot be read to its end, or holds what is no
+   * item, changes nothing.
    */
   seed(items: Iterable<LivingItem>): void;
   /** Items that are remembered. */
   readonly size: number;
-  /** Ends it: the series that say what is now go, the counters stay. */
+  /** Ends it: the series that say what is now go, the counters stay, and what is told later is dropped. */
   stop(): void;
 }
 
@@ -46,9 +47,15 @@ export function trackFlow(metrics: Metrics, name: string, options: TrackedFlowOp
   const { flow, maxItems, nowMs, wallMs } = flowOf(name, options);
   const items = new LivingItems(maxItems);
   const tracker = new MemoryTracker(metrics, flow, items, nowMs, wallMs);
-  const release = claimName(metrics, 'flow', name, tracker);
-  tracker.declare();
-  const forget = metrics.onScrape(() => tracker.refresh());
+  const watch = () => {
+    tracker.declare();
+    const forget = metrics.onScrape(() => tracker.refresh());
+    return () => {
+      forget();
+      tracker.end();
+    };
+  };
+  const release = claimName(metrics, { kind: 'flow', name, owner: tracker, watch });
   return {
     moved(id, from, to) {
       try {
@@ -57,21 +64,24 @@ export function trackFlow(metrics: Metrics, name: string, options: TrackedFlowOp
         // Only a clock that was handed in can throw: the move is counted by then, and its stay has no time.
       }
     },
-    seed: (living) => tracker.seed(living),
+    seed(living) {
+      try {
+        tracker.seed(living);
+      } catch {
+        // A list that cannot be read, or a clock: nothing has changed, for half a picture would pass for a whole one.
+      }
+    },
     get size() {
       return items.size;
     },
-    stop() {
-      forget();
-      release?.();
-      tracker.hide();
-    },
+    stop: release,
   };
 }
 
 class MemoryTracker {
   /** True while every living item is known, so that counts and ages of the living are honest. */
   private isWhole = false;
+  private hasEnded = false;
 
   constructor(
     private readonly metrics: Metrics,
@@ -93,7 +103,7 @@ class MemoryTracker {
     const { metrics, flow, items } = this;
     const from = rawFrom === null ? NONE : statusLabel(flow, rawFrom);
     const to = rawTo === null ? NONE : statusLabel(flow, rawTo);
-    if (rawFrom === rawTo) return;
+    if (rawFrom === rawTo || this.hasEnded) return;
     metrics.flowTransitions.inc({ flow: flow.name, from, to });
     metrics.flowLastTransitionTimestamp.set({ flow: flow.name, to }, this.wallMs() / 1000);
     if (!isExpected(flow, from, to)) metrics.flowUnexpectedTransitions.inc({ flow: flow.name });
@@ -110,16 +120,13 @@ class MemoryTracker {
   }
 
   seed(living: Iterable<LivingItem>): void {
-    this.isWhole = true;
+    if (this.hasEnded) return;
     const nowMs = this.nowMs();
     const wallMs = this.wallMs();
-    for (const { id, status, enteredAt } of living) {
-      const ageMs = enteredAt === undefined ? Number.NaN : wallMs - enteredAt.getTime();
-      this.keep(
-        id,
-        statusLabel(this.flow, status),
-        Number.isFinite(ageMs) ? nowMs - Math.max(0, ageMs) : undefined,
-      );
+    const items = [...living].map((item) => readItem(item, wallMs));
+    this.isWhole = true;
+    for (const { id, status, ageMs } of items) {
+      this.keep(id, statusLabel(this.flow, status), ageMs === undefined ? undefined : nowMs - ageMs);
     }
     this.refresh();
   }
@@ -158,9 +165,25 @@ class MemoryTracker {
     metrics.flowUnknownStatusItems.remove({ flow: flow.name });
   }
 
+  /** Takes everything out of the output that says what is now, for good. */
+  end(): void {
+    this.hasEnded = true;
+    this.hide();
+    this.metrics.flowCaptureInfo.remove({ flow: this.flow.name, mode: TOLD });
+  }
+
   private keep(id: string | number, status: string, enteredMs: number | undefined): void {
     if (this.items.put(id, { status, enteredMs }) === 'fits') return;
     this.metrics.flowForgottenItems.inc({ flow: this.flow.name });
     if (this.isWhole) this.hide();
   }
+}
+
+/** An item as it was told; its age is undefined when the moment of its entry is no date. Throws for what is no item. */
+function readItem({ id, status, enteredAt }: LivingItem, wallMs: number) {
+  if ((typeof id !== 'string' && typeof id !== 'number') || typeof status !== 'string') {
+    throw new TypeError('not an item');
+  }
+  const ageMs = enteredAt instanceof Date ? wallMs - enteredAt.getTime() : Number.NaN;
+  return { id, status, ageMs: Number.isFinite(ageMs) ? Math.max(0, ageMs) : undefined };
 }

@@ -1,6 +1,8 @@
 /** Owns the latency of outbound requests: hears what Node's own `fetch` and undici tell, and changes neither. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Histogram, HistogramSeries } from '../metrics/histogram.js';
+import { WatchError } from '../metrics/watched-names.js';
+import { SetupReader } from '../resilience/setup-options.js';
 import { apiNames } from './api-names.js';
 import { type FetchErrorType, fetchErrorType } from './fetch-error.js';
 import { methodLabel, OTHER_VALUE, statusLabel } from './http-labels.js';
@@ -13,9 +15,12 @@ export interface HttpClientMetrics {
   >;
 }
 
-/** Options of the outbound instrumentation. A wrong one throws InstrumentOptionError. */
+/** Options of the outbound instrumentation. A wrong or unknown one throws InstrumentOptionError. */
 export interface FetchInstrumentOptions {
-  /** Host → name of the API, for instance `{ 'api.example.com': 'quotes' }`; every other host is `other`. */
+  /**
+   * Host → name of the API, 1 to 100 characters, for instance `{ 'api.example.com': 'quotes' }`; at most 1,000 hosts.
+   * Every other host is `other`.
+   */
   readonly apis: Readonly<Record<string, string>>;
   /**
    * Labels of the trace in force, `{ trace_id }`, for an exemplar; asked when a request begins, in its caller's
@@ -62,6 +67,16 @@ interface Message {
   readonly error: unknown;
 }
 
+const KNOWN = [
+  'apis',
+  'exemplar',
+  'nowMs',
+  'wallMs',
+] as const satisfies readonly (keyof FetchInstrumentOptions)[];
+
+/** The series that an observation writes to now: two would count each request twice. */
+const observed = new WeakSet<object>();
+
 /** Sets that exist from the start, at zero, for each named API; whatever else happens adds its own. */
 const DECLARED: readonly (readonly [string, FetchErrorType])[] = [
   ['200', 'none'],
@@ -70,15 +85,26 @@ const DECLARED: readonly (readonly [string, FetchErrorType])[] = [
 ];
 
 /**
- * Observes every request of this process from now on; the answer ends it. A request counts when its answer is
- * complete or has failed, so one whose long answer nobody reads counts when it is dropped. Redirects and retries are
- * requests of their own. A deadline that falls before the connection stands is told by Node as an abort, and so is
- * `aborted`, not `timeout`. Nothing is patched, and nothing is thrown into the code that makes requests.
+ * Observes every request that this process makes through Node's own `fetch` or through undici, from now on; the answer
+ * ends it. Requests of `node:http` and `node:https`, and so of the clients built on them (axios, got, node-fetch), are
+ * not seen. A request counts when its answer is complete or has failed, so one whose long answer nobody reads counts when
+ * it is dropped. Redirects and retries are requests of their own. A deadline that falls before the connection stands is
+ * told by Node as an abort, and so is `aborted`, not `timeout`. Nothing is patched, and nothing is thrown into the code
+ * that makes requests. Throws InstrumentOptionError for a wrong option, WatchError when these metrics observe them already.
  */
 export function instrumentFetch(metrics: HttpClientMetrics, options: FetchInstrumentOptions): () => void {
+  const read = new SetupReader('instrumentFetch', options, KNOWN);
   const apiOf = apiNames(options.apis);
-  const { nowMs = () => performance.now(), wallMs = Date.now, exemplar } = options;
+  const exemplar = read.optionalFunction<AskTrace>('exemplar');
+  const nowMs = read.optionalFunction<() => number>('nowMs') ?? (() => performance.now());
+  const wallMs = read.optionalFunction<() => number>('wallMs') ?? Date.now;
   const duration = metrics.httpClientDuration;
+  if (observed.has(duration)) {
+    throw new WatchError(
+      'fetch is observed for these metrics already, and each request would count twice: name all hosts in one apis, or end the other first',
+    );
+  }
+  observed.add(duration);
   const owner = {};
   const latest = new LatestSeries(duration);
   for (const api of new Set([...Object.values(options.apis), OTHER_VALUE])) {
@@ -125,7 +151,10 @@ export function instrumentFetch(metrics: HttpClientMetrics, options: FetchInstru
     listen('undici:request:error', ({ request, error }) => end(request, fetchErrorType(error))),
   ];
   return () => {
-    for (const remove of removals) remove();
+    for (const remove of removals.splice(0)) {
+      remove();
+      observed.delete(duration);
+    }
   };
 }
 

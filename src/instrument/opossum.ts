@@ -3,6 +3,7 @@ import { BreakerSeries, BreakerStopwatch } from '../metrics/breaker-series.js';
 import type { Metrics } from '../metrics/registry.js';
 import { claimName } from '../metrics/watched-names.js';
 import type { BreakerStateName } from '../resilience/breaker-state.js';
+import { SetupReader } from '../resilience/setup-options.js';
 
 /** What is used of opossum's CircuitBreaker, versions 6 to 10. */
 export interface OpossumBreaker {
@@ -15,9 +16,9 @@ export interface OpossumBreaker {
   removeListener(event: string, listener: (...values: unknown[]) => void): unknown;
 }
 
-/** Options of an adapter. */
+/** Options of an adapter. A wrong or unknown one throws InstrumentOptionError. */
 export interface AdapterOptions {
-  /** Label value of the series. Default the breaker's own name. */
+  /** Label value of the series, 1 to 100 characters. Default the breaker's own name. */
   readonly name?: string | undefined;
   /** Monotonic clock in milliseconds. Default `performance.now`. */
   readonly nowMs?: (() => number) | undefined;
@@ -30,19 +31,36 @@ const STATES = ['closed', 'open', 'half_open', 'forced_open', 'forced_closed'] a
 /**
  * Puts an opossum breaker on the metrics; the answer ends it. A disabled breaker is `forced_closed`, one that was shut
  * down `forced_open`; a call that its semaphore or its open circuit refused is `rejected`, an error that its
- * `errorFilter` lets pass is `ignored`. Throws WatchError when the name belongs to another breaker.
+ * `errorFilter` lets pass is `ignored`. Throws WatchError when the name belongs to another breaker that is not shut
+ * down, InstrumentOptionError for a wrong option.
  */
 export function watchOpossum(
   metrics: Metrics,
   breaker: OpossumBreaker,
   options: AdapterOptions = {},
 ): () => void {
-  const name = options.name ?? breaker.name;
-  const release = claimName(metrics, 'circuit breaker', name, breaker);
-  if (release === undefined) return () => {};
+  const read = new SetupReader('watchOpossum', options, ['name', 'nowMs']);
+  const name = read.text('name', breaker.name);
+  const nowMs = read.optionalFunction<() => number>('nowMs') ?? (() => performance.now());
+  return claimName(metrics, {
+    kind: 'circuit breaker',
+    name,
+    owner: breaker,
+    watch: () => watchNamed(metrics, breaker, name, nowMs),
+    // It cannot be switched on again: whoever replaces it goes on with its counters.
+    isGone: () => breaker.isShutdown,
+  });
+}
+
+function watchNamed(
+  metrics: Metrics,
+  breaker: OpossumBreaker,
+  name: string,
+  nowMs: () => number,
+): () => void {
   const series = new BreakerSeries(metrics, name, { states: STATES, outcomes: OUTCOMES });
   const { calls } = series;
-  const watch = new BreakerStopwatch(series, stateOf(breaker), options.nowMs ?? (() => performance.now()));
+  const watch = new BreakerStopwatch(series, stateOf(breaker), nowMs);
   let inARow = 0;
   /** A timeout and a full semaphore are told again as a failure, or as a success when the filter lets them pass. */
   let told: unknown;
@@ -95,7 +113,6 @@ export function watchOpossum(
     }
     forget();
     series.remove();
-    release();
   };
 }
 

@@ -65,6 +65,14 @@ export const policyMetrics = {
     },
     ...STABLE,
   },
+  retryRepeatedCalls: {
+    name: 'retry_repeated_calls_total',
+    help: 'Calls under a retry whose first attempt was followed by another; each once, however many followed.',
+    type: 'counter',
+    unit: undefined,
+    labels: { policy: POLICY },
+    ...STABLE,
+  },
   retryBudgetTokens: {
     name: 'retry_budget_tokens',
     help: 'Retries that the budget of a retry allows now; retries that share a budget show the same.',
@@ -98,6 +106,22 @@ export const policyMetrics = {
       policy: POLICY,
       answer: '`primary`, `last_good`, `alternative`, `reduced`, `static`, `none`',
     },
+    ...STABLE,
+  },
+  fallbackActive: {
+    name: 'fallback_active',
+    help: 'Whether the latest answer of a fallback did not come from its primary (1), or did (0, as before the first).',
+    type: 'gauge',
+    unit: undefined,
+    labels: { policy: POLICY },
+    ...STABLE,
+  },
+  fallbackAnswerAge: {
+    name: 'fallback_answer_age_seconds',
+    help: 'Age that the latest answer of a fallback had when it was given, in seconds; 0 unless it was a last good value.',
+    type: 'gauge',
+    unit: 'seconds',
+    labels: { policy: POLICY },
     ...STABLE,
   },
   limiterLimit: {

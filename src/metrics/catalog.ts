@@ -3,6 +3,8 @@ import { accessMetrics } from './catalog-access.js';
 import { flowMetrics } from './catalog-flows.js';
 import { httpMetrics } from './catalog-http.js';
 import { jobMetrics } from './catalog-jobs.js';
+import { loadMetrics } from './catalog-load.js';
+import { logMetrics } from './catalog-log.js';
 import { maintenanceMetrics } from './catalog-maintenance.js';
 import { notificationMetrics } from './catalog-notifications.js';
 import { policyMetrics } from './catalog-policies.js';
@@ -19,6 +21,8 @@ export const catalog = defineCatalog({
   ...httpMetrics,
   ...policyMetrics,
   ...jobMetrics,
+  ...loadMetrics,
+  ...logMetrics,
   ...maintenanceMetrics,
   ...notificationMetrics,
   ...probeMetrics,

@@ -6,10 +6,12 @@ import { breakerOutcomes } from '../resilience/events.js';
 import { Fallback } from '../resilience/fallback.js';
 import { Limiter } from '../resilience/limiter.js';
 import { type Policy, policiesOf } from '../resilience/policy.js';
+import { RateLimiter } from '../resilience/rate-limiter.js';
 import { Retry } from '../resilience/retry.js';
 import { Timeout } from '../resilience/timeout.js';
 import { BreakerSeries } from './breaker-series.js';
 import { type Unwatch, watchFallback, watchLimiter, watchRetry, watchTimeout } from './policy-series.js';
+import { watchRateLimiter } from './rate-limiter-series.js';
 import type { Metrics } from './registry.js';
 import { claimName, watchedOf } from './watched-names.js';
 
@@ -17,10 +19,13 @@ const BREAKER = 'circuit breaker';
 
 /**
  * Puts policies on the metrics, a wrapped chain with each of its members. Every series is there at once, at zero. The
- * answer ends the watch: counters stay, and the series that say what is now go. A policy watched already is left as it
- * is. Throws WatchError when another policy of the kind has the same name, PolicyOptionError for what is no policy.
+ * answer ends the watch: counters stay, and the series that say what is now go. A policy that is watched already is
+ * counted once, and goes with the last watch that has it. Throws WatchError when another policy of the kind has the same name, PolicyOptionError for what is no policy.
  */
 export function watchPolicies(metrics: Metrics, policies: readonly Policy[]): Unwatch {
+  if (!Array.isArray(policies)) {
+    throw new PolicyOptionError('watchPolicies', 'policies', 'a list of policies', policies);
+  }
   const ends: Unwatch[] = [];
   const end = () => {
     for (const one of ends.splice(0)) one();
@@ -42,13 +47,7 @@ export function watchedBreakers(metrics: Metrics): readonly CircuitBreaker[] {
 
 function watchPolicy(metrics: Metrics, policy: Policy): Unwatch {
   const [kind, watch] = watcherOf(policy);
-  const release = claimName(metrics, kind, policy.name, policy);
-  if (release === undefined) return () => {};
-  const unwatch = watch(metrics);
-  return () => {
-    unwatch();
-    release();
-  };
+  return claimName(metrics, { kind, name: policy.name, owner: policy, watch: () => watch(metrics) });
 }
 
 function watcherOf(policy: Policy): readonly [string, (metrics: Metrics) => Unwatch] {
@@ -56,6 +55,7 @@ function watcherOf(policy: Policy): readonly [string, (metrics: Metrics) => Unwa
   if (policy instanceof Retry) return ['retry', (metrics) => watchRetry(metrics, policy)];
   if (policy instanceof Timeout) return ['timeout', (metrics) => watchTimeout(metrics, policy)];
   if (policy instanceof Limiter) return ['limiter', (metrics) => watchLimiter(metrics, policy)];
+  if (policy instanceof RateLimiter) return ['rate limiter', (metrics) => watchRateLimiter(metrics, policy)];
   if (policy instanceof Fallback) return ['fallback', (metrics) => watchFallback(metrics, policy)];
   throw new PolicyOptionError('watchPolicies', 'policies', 'policies of this package', policy);
 }

@@ -4,6 +4,7 @@ import { limiterRejections } from '../resilience/errors.js';
 import {
   attemptOutcomes,
   cacheOutcomes,
+  type FallbackSource,
   fallbackSources,
   permitOutcomes,
   timeoutOutcomes,
@@ -21,8 +22,11 @@ export type Unwatch = () => void;
 export function watchRetry(metrics: Metrics, retry: Retry): Unwatch {
   const policy = retry.name;
   const attempts = byValue(attemptOutcomes, (outcome) => metrics.retryAttempts.bind({ policy, outcome }));
+  const repeated = metrics.retryRepeatedCalls.bind({ policy });
   const silence = retry.onEvent((event) => {
-    if (event.kind === 'retry_attempt') attempts[event.outcome].inc();
+    if (event.kind !== 'retry_attempt') return;
+    attempts[event.outcome].inc();
+    if (event.attempt === 1 && event.outcome === 'retried') repeated.inc();
   });
   const { budget } = retry;
   if (budget === undefined) return silence;
@@ -82,15 +86,24 @@ export function watchFallback(metrics: Metrics, fallback: Fallback<unknown>): Un
   const looks = fallback.keepsValues
     ? byValue(cacheOutcomes, (outcome) => metrics.cacheRequests.bind({ cache, outcome }))
     : undefined;
+  let source: FallbackSource = 'primary';
+  let ageMs = 0;
   const silence = fallback.onEvent((event) => {
-    if (event.kind === 'fallback_served') served[event.source].inc();
-    else if (event.kind === 'fallback_cache') looks?.[event.outcome].inc();
+    if (event.kind === 'fallback_served') {
+      served[event.source].inc();
+      ({ source, ageMs } = event);
+    } else if (event.kind === 'fallback_cache') looks?.[event.outcome].inc();
   });
-  if (looks === undefined) return silence;
-  const forget = refreshed(metrics, () => metrics.cacheEntries.set({ cache }, fallback.entries));
+  const forget = refreshed(metrics, () => {
+    metrics.fallbackActive.set({ policy }, source === 'primary' ? 0 : 1);
+    metrics.fallbackAnswerAge.set({ policy }, ageMs / 1000);
+    if (looks !== undefined) metrics.cacheEntries.set({ cache }, fallback.entries);
+  });
   return () => {
     silence();
     forget();
+    metrics.fallbackActive.remove({ policy });
+    metrics.fallbackAnswerAge.remove({ policy });
     metrics.cacheEntries.remove({ cache });
   };
 }

@@ -1,6 +1,8 @@
 /** Owns the registry: one instrument per catalogue entry, beside the standard process metrics and a host's own. */
 import * as promClient from 'prom-client';
-import { DEFAULT_MAX_SERIES, SeriesBudget } from './budget.js';
+import { comesLater } from '../resilience/late-answer.js';
+import { SetupReader } from '../resilience/setup-options.js';
+import { DEFAULT_MAX_SERIES, DEFAULT_MAX_SERIES_PER_METRIC, SeriesBudget } from './budget.js';
 import { type Catalog, catalog } from './catalog.js';
 import { Counter } from './counter.js';
 import type { LabelNames, MetricSpec } from './define.js';
@@ -20,11 +22,11 @@ export type InstrumentOf<S extends MetricSpec> = S['type'] extends 'counter'
 /** One instrument per catalogue entry, under the entry's key. */
 export type Instruments = { readonly [K in keyof Catalog]: InstrumentOf<Catalog[K]> };
 
-/** Options of the metrics. */
+/** Options of the metrics. A wrong or unknown one throws InstrumentOptionError. */
 export interface MetricsOptions {
-  /** Label sets that one metric may have. Default 2,000. */
+  /** Label sets that one metric may have. Default 2,000; 1 to 1,000,000. */
   readonly maxSeriesPerMetric?: number;
-  /** Series that all own metrics may have together, buckets included. Default 20,000. */
+  /** Series that all own metrics may have together, buckets included. Default 20,000; 1 to 10,000,000. */
   readonly maxSeries?: number;
   /** Whether the standard `process_*` and `nodejs_*` metrics are registered too. Default `include`. */
   readonly processMetrics?: 'include' | 'omit';
@@ -41,8 +43,8 @@ export interface MetricsControl {
   refreshSelf(): void;
   /**
    * Has `refresh` called before each scrape, also one by way of `registry`, for series that are read from elsewhere;
-   * the answer takes it out. It must be quick and must not wait. What it throws is dropped and counted: only its own
-   * series stay behind.
+   * the answer takes it out. It must be quick and must not wait: one that throws, or answers a promise, is counted, and
+   * only its own series stay behind.
    */
   onScrape(refresh: () => void): () => void;
   /** Notes what became of the metrics that are not ours; those that are gone lose their series. */
@@ -66,19 +68,27 @@ const LEFT_OUT = /^nodejs_(eventloop_lag_.*|eventloop_lag|active_(handles|reques
 /** The lag monitor starts with the standard metrics and cannot be stopped: let it wake up once a day. */
 const LAG_MONITOR_REST_MS = 86_400_000;
 
-/** A registry of its own with all instruments in it; nothing global is touched. */
+const KNOWN = [
+  'maxSeriesPerMetric',
+  'maxSeries',
+  'processMetrics',
+] as const satisfies readonly (keyof MetricsOptions)[];
+
+/** A registry of its own with all instruments in it; nothing global is touched. Throws InstrumentOptionError for a wrong option. */
 export function createMetrics(options: MetricsOptions = {}): Metrics {
+  const read = new SetupReader('createMetrics', options, KNOWN);
+  const processKind = read.oneOf('processMetrics', 'include', ['include', 'omit']);
   const registry = new promClient.Registry();
-  const budget = new SeriesBudget(options.maxSeries ?? DEFAULT_MAX_SERIES);
+  const budget = new SeriesBudget(read.whole('maxSeries', DEFAULT_MAX_SERIES, 1, 10_000_000));
   const limits: InstrumentOptions = {
     budget,
-    ...(options.maxSeriesPerMetric === undefined ? {} : { maxSeries: options.maxSeriesPerMetric }),
+    maxSeries: read.whole('maxSeriesPerMetric', DEFAULT_MAX_SERIES_PER_METRIC, 1, 1_000_000),
     beforeRead: () => refreshOnce(),
   };
   const instruments = createInstruments(limits);
   const own = Object.values(instruments) as unknown as Instrument<string, Series>[];
   for (const instrument of own) registry.registerMetric(instrument as unknown as promClient.Metric);
-  const processMetrics = options.processMetrics === 'omit' ? new Set<unknown>() : addProcessMetrics(registry);
+  const processMetrics = processKind === 'omit' ? new Set<unknown>() : addProcessMetrics(registry);
   let noted: ReadonlySet<string> = new Set();
   const refreshers = new Set<() => void>();
   let isFresh = false;
@@ -99,11 +109,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     startEventLoopDelay: () => observeEventLoopDelay(instruments.eventLoopDelay.bind({})),
     refreshSelf() {
       for (const refresh of refreshers) {
-        try {
-          refresh();
-        } catch {
-          instruments.refreshFailures.inc({});
-        }
+        if (!hasRefreshed(refresh)) instruments.refreshFailures.inc({});
       }
       countSelf(instruments, own);
     },
@@ -129,6 +135,15 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     },
   };
   return { ...instruments, ...control };
+}
+
+/** False when it threw, and when it answers later than the scrape. */
+function hasRefreshed(refresh: () => unknown): boolean {
+  try {
+    return !comesLater(refresh());
+  } catch {
+    return false;
+  }
 }
 
 function countSelf(instruments: Instruments, own: readonly Instrument<string, Series>[]): void {

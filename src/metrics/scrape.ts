@@ -1,6 +1,7 @@
 /** Owns answering one scrape: shared renderings, compression beside the event loop, and a bound on those who wait. */
 import { Readable } from 'node:stream';
 import { constants, createGzip } from 'node:zlib';
+import { SetupReader } from '../resilience/setup-options.js';
 import { type CollectorReport, type MetricSource, render } from './exposition.js';
 import type { Format } from './instrument.js';
 import { acceptsGzip, CONTENT_TYPES, negotiate, scrapeBudgetMs } from './negotiation.js';
@@ -15,13 +16,13 @@ export interface ScrapedMetrics {
   readonly scrapesRejected: { inc(labels: Readonly<Record<never, string>>): void };
 }
 
-/** Options of a scrape. */
+/** Options of a scrape. A wrong or unknown one throws InstrumentOptionError. */
 export interface ScraperOptions {
-  /** Scrapes that may be under way at once; one more is answered with 503. Default 32. */
+  /** Scrapes that may be under way at once; one more is answered with 503. Default 32; 1 to 10,000. */
   readonly maxWaiting?: number;
-  /** Budget without a timeout header, in milliseconds. Default 9,500. */
+  /** Budget without a timeout header, in milliseconds. Default 9,500; 10 to 3,600,000. */
   readonly defaultBudgetMs?: number;
-  /** Longest budget that a header can ask for, in milliseconds. Default 60,000. */
+  /** Longest budget that a header can ask for, in milliseconds. Default 60,000; 10 to 3,600,000. */
   readonly maxBudgetMs?: number;
 }
 
@@ -56,9 +57,18 @@ const ONE_PIECE_BYTES = 256 * 1024;
 /** Compressing less than this costs more than the bytes that it saves. */
 const GZIP_FROM_BYTES = 1024;
 
+const KNOWN = [
+  'maxWaiting',
+  'defaultBudgetMs',
+  'maxBudgetMs',
+] as const satisfies readonly (keyof ScraperOptions)[];
+
 /** A scraper over one registry. Concurrent scrapes of a format share one rendering and one compression. */
 export function createScraper(metrics: ScrapedMetrics, options: ScraperOptions = {}): Scraper {
-  const { maxWaiting = 32, defaultBudgetMs = 9_500, maxBudgetMs = 60_000 } = options;
+  const read = new SetupReader('metricsHandler', options, KNOWN);
+  const maxWaiting = read.whole('maxWaiting', 32, 1, 10_000);
+  const defaultBudgetMs = read.ms('defaultBudgetMs', 9_500, 10, 3_600_000);
+  const maxBudgetMs = read.ms('maxBudgetMs', 60_000, 10, 3_600_000);
   const flights = new Map<Format, Flight>();
   /** By rendering: a compression of older numbers must not answer a later scrape. */
   const compressions = new WeakMap<readonly Buffer[], Promise<readonly Buffer[]>>();

@@ -26,10 +26,18 @@ export interface BreakerLine {
   readonly calls: Readonly<Record<BreakerOutcome, number>>;
 }
 
+/** What is remembered of one breaker; another one of the same name begins anew. */
+interface Memory {
+  failures: number;
+  lastFailureMs: number | undefined;
+  inRow: number;
+  /** Takes the listener off. */
+  readonly silence: () => void;
+}
+
 /** Remembers when the failures of each breaker last rose, told by a job, and how many came since a success. */
 export class BreakerWatch {
-  readonly #seen = new Map<string, { failures: number; lastFailureMs: number | undefined }>();
-  readonly #inRow = new WeakMap<CircuitBreaker, number>();
+  readonly #memories = new Map<CircuitBreaker, Memory>();
 
   /** Breakers that are on the metrics already are followed at once, others from the next look on. */
   constructor(private readonly metrics: Metrics) {
@@ -38,28 +46,25 @@ export class BreakerWatch {
 
   /** Compares with the look before; `nowMs` is the wall clock in milliseconds. */
   look(nowMs: number): void {
-    for (const breaker of this.#breakers()) {
-      const { name } = breaker;
+    for (const [breaker, memory] of this.#breakers()) {
       const failures = breaker.callsEnded('failure') + breaker.callsEnded('timeout');
-      const before = this.#seen.get(name);
       // A breaker that failed before the first look failed since the process began, which is not long ago.
-      const lastFailureMs = failures > (before?.failures ?? 0) ? nowMs : before?.lastFailureMs;
-      this.#seen.set(name, { failures, lastFailureMs });
+      if (failures > memory.failures) memory.lastFailureMs = nowMs;
+      memory.failures = failures;
     }
   }
 
   /** The breakers of this process, by name. */
   lines(): readonly BreakerLine[] {
-    return this.#breakers()
-      .map((breaker) => {
+    return [...this.#breakers()]
+      .map(([breaker, { inRow, lastFailureMs }]) => {
         const { name, state, consecutiveFailures, trialSuccesses, retryAfterMs } = breaker.status();
-        const lastFailureMs = this.#seen.get(name)?.lastFailureMs;
         const calls = breakerOutcomes.map((outcome) => [outcome, breaker.callsEnded(outcome)] as const);
         return {
           name,
           state,
           failureCount: consecutiveFailures,
-          failuresInRow: this.#inRow.get(breaker) ?? 0,
+          failuresInRow: inRow,
           successCount: trialSuccesses,
           lastFailureAt: lastFailureMs === undefined ? undefined : new Date(lastFailureMs),
           retryAfterSeconds: retryAfterMs === undefined ? undefined : retryAfterMs / 1000,
@@ -69,20 +74,34 @@ export class BreakerWatch {
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** An open breaker has forgotten its failures: only its events tell how many came since a success. */
-  #breakers(): readonly CircuitBreaker[] {
-    const breakers = watchedBreakers(this.metrics);
-    for (const breaker of breakers) {
-      if (this.#inRow.has(breaker)) continue;
-      this.#inRow.set(breaker, breaker.consecutiveFailures);
-      breaker.onEvent((event) => {
-        if (event.kind !== 'breaker_call') return;
-        if (GOOD.has(event.outcome)) this.#inRow.set(breaker, 0);
-        else if (BAD.has(event.outcome)) this.#inRow.set(breaker, (this.#inRow.get(breaker) ?? 0) + 1);
-      });
+  #breakers(): ReadonlyMap<CircuitBreaker, Memory> {
+    const watched = new Set(watchedBreakers(this.metrics));
+    for (const [breaker, { silence }] of this.#memories) {
+      if (watched.has(breaker)) continue;
+      silence();
+      this.#memories.delete(breaker);
     }
-    return breakers;
+    for (const breaker of watched) {
+      if (!this.#memories.has(breaker)) this.#memories.set(breaker, remember(breaker));
+    }
+    return this.#memories;
   }
+}
+
+/** An open breaker has forgotten its failures: only its events tell how many came since a success. */
+function remember(breaker: CircuitBreaker): Memory {
+  const silence = breaker.onEvent((event) => {
+    if (event.kind !== 'breaker_call') return;
+    if (GOOD.has(event.outcome)) memory.inRow = 0;
+    else if (BAD.has(event.outcome)) memory.inRow += 1;
+  });
+  const memory: Memory = {
+    failures: 0,
+    lastFailureMs: undefined,
+    inRow: breaker.consecutiveFailures,
+    silence,
+  };
+  return memory;
 }
 
 /** The breakers that turn calls away now. */

@@ -27,6 +27,7 @@ export const OBSERVATIONS: Readonly<Partial<Record<ThresholdName, Observation>>>
   file_descriptors_ratio: seen('process', 'instance:file_descriptors:ratio{}'),
   memory_growth_ratio: seen('process', 'instance:process_memory_growth:ratio3h{}'),
   health_score: seen('health', 'max_over_time(health_score{}[2m])'),
+  log_errors_per_minute: seen('log', 'instance:log_errors_per_minute:rate10m{}'),
   processing_lag_seconds: seen('flows', 'max_over_time(flow_capture_lag_seconds{}[2m])'),
   // As in the alert: only statuses with a limit, because the others may be full for good.
   backlog_items: seen(
@@ -42,6 +43,7 @@ export const OBSERVATIONS: Readonly<Partial<Record<ThresholdName, Observation>>>
   ),
   breaker_open_ratio: seen('policies', 'breaker:open:ratio_rate5m{}'),
   breaker_openings_per_hour: seen('policies', 'breaker:openings:increase1h{}'),
+  retried_calls_ratio: seen('policies', 'policy:retried_calls:ratio10m{}'),
   fallback_stale_ratio: seen('policies', 'policy:fallback_stale:ratio_rate10m{}'),
   limiter_rejected_ratio: seen('policies', 'limiter:rejected:ratio_rate5m{}'),
   probe_duration_seconds: seen('probes', 'probe:duration_seconds:mean_rate10m{}'),

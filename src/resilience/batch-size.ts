@@ -2,9 +2,9 @@
 import type { Adaptive } from './limit.js';
 import { OptionReader } from './options.js';
 
-/** Options of a batch size. A wrong one throws PolicyOptionError. */
+/** Options of a batch size. A wrong or unknown one throws PolicyOptionError. */
 export interface BatchSizeOptions {
-  /** First size. Default 100, put between the bounds. */
+  /** First size. Default 100, put between the bounds; `min` to `max`. */
   readonly initial?: number | undefined;
   /** Smallest size. Default 10; 1 to 1,000,000. */
   readonly min?: number | undefined;
@@ -41,7 +41,7 @@ const KNOWN = [
 
 /** Halves the batch above 80 % CPU, grows it by 20 % below 40 %, within bounds. The state is the whole batch size. */
 export function batchSize(options: BatchSizeOptions = {}): Adaptive<number, LoadSample> {
-  const read = new OptionReader('batch size', { name: 'batch', ...options }, KNOWN);
+  const read = new OptionReader('batch size', options, KNOWN, 'batch');
   const min = read.whole('min', 10, 1, 1_000_000);
   const max = read.whole('max', Math.max(1_000, min), min, 1_000_000);
   const initial = read.whole('initial', Math.min(max, Math.max(min, 100)), min, max);

@@ -2,9 +2,9 @@
 import type { BreakerRules } from './breaker-state.js';
 import { type CallWindow, CountWindow, TimeWindow } from './breaker-window.js';
 import { judgeAnswer, judgeError, type Verdict } from './classify.js';
-import { LONGEST_MS, OptionReader } from './options.js';
+import { LONGEST_MS } from './option-values.js';
+import { OptionReader } from './options.js';
 import type { PolicyClock } from './policy-clock.js';
-import { policyClock } from './wheel.js';
 
 /** Options of a circuit breaker. A wrong one throws PolicyOptionError at construction, an unknown one too. */
 export interface BreakerOptions {
@@ -16,17 +16,20 @@ export interface BreakerOptions {
   readonly recoveryTimeoutMs?: number | undefined;
   /** Factor on the recovery time for each opening in a row without a closing between. Default 1 (no back-off); 1 to 10. */
   readonly recoveryFactor?: number | undefined;
-  /** Longest recovery time under back-off, milliseconds, at least `recoveryTimeoutMs`. Default ten times that. */
+  /** Longest recovery time under back-off, milliseconds; `recoveryTimeoutMs` to 2,147,483,647. Default ten times the former. */
   readonly maxRecoveryTimeoutMs?: number | undefined;
   /** Successful trials that close the circuit. Default 3; 1 to 1,000,000. */
   readonly successThreshold?: number | undefined;
   /** Trials at the same time; calls beyond are rejected at once, never parked. Default 1; 1 to 1,000. */
   readonly maxTrials?: number | undefined;
-  /** Every call's deadline, trials included: a hung trial would else keep the circuit half-open for ever. Default 30,000. */
+  /**
+   * Every call's deadline in milliseconds, trials included: a hung trial would else keep the circuit half-open for ever.
+   * Default 30,000; 1 to 2,147,483,647.
+   */
   readonly callTimeoutMs?: number | undefined;
   /** Share of failures in the window that opens the circuit, above 0 to 1. Off by default. */
   readonly failureRateThreshold?: number | undefined;
-  /** A call that took longer, in milliseconds, is slow (coarse: 10 ms). Off by default; at most `callTimeoutMs`. */
+  /** A call that took longer, in milliseconds, is slow (coarse: 10 ms). Off by default; 1 to `callTimeoutMs`. */
   readonly slowCallMs?: number | undefined;
   /** Share of slow calls in the window that opens the circuit, above 0 to 1. Default 0.5 with `slowCallMs`. */
   readonly slowRateThreshold?: number | undefined;
@@ -34,7 +37,7 @@ export interface BreakerOptions {
   readonly minimumCalls?: number | undefined;
   /** Window of the last so many calls. Default 100; 1 to 1,000,000. Not together with `windowMs`. */
   readonly windowCalls?: number | undefined;
-  /** Window of the last so many milliseconds, instead of a count; at least 100. */
+  /** Window of the last so many milliseconds, instead of a count; 100 to 86,400,000 (a day). Off by default. */
   readonly windowMs?: number | undefined;
   /** Does an error speak against the dependency? Default `judgeError`. If it throws itself: failure. */
   readonly judgeError?: ((error: unknown) => Verdict) | undefined;
@@ -76,6 +79,9 @@ const KNOWN = [
   'clock',
 ] as const satisfies readonly (keyof BreakerOptions)[];
 
+/** A failure of yesterday says nothing about the dependency of now. */
+const LONGEST_WINDOW_MS = 86_400_000;
+
 /** Checks the options. Throws PolicyOptionError. */
 export function breakerSettings(options: BreakerOptions): BreakerSettings {
   const read = new OptionReader('circuit breaker', options, KNOWN);
@@ -109,7 +115,7 @@ export function breakerSettings(options: BreakerOptions): BreakerSettings {
     window: readWindow(read, hasRate || hasSlow, rules.minimumCalls),
     judgeError: read.optionalFunction<(error: unknown) => Verdict>('judgeError') ?? judgeError,
     judgeAnswer: read.optionalFunction<(value: unknown) => Verdict>('judgeAnswer') ?? judgeAnswer,
-    clock: options.clock ?? policyClock,
+    clock: read.clock(),
   };
 }
 
@@ -123,7 +129,7 @@ function readWindow(read: OptionReader, isUsed: boolean, minimumCalls: number): 
     }
   }
   if (!isUsed) return undefined;
-  if (read.has('windowMs')) return new TimeWindow(read.ms('windowMs', 60_000, 100));
+  if (read.has('windowMs')) return new TimeWindow(read.ms('windowMs', 60_000, 100, LONGEST_WINDOW_MS));
   const size = read.whole('windowCalls', 100, 1, 1_000_000);
   // A window that cannot hold the minimum would never open the circuit, and nobody would notice.
   if (minimumCalls > size) throw read.refusal('minimumCalls', `at most windowCalls (${size})`);

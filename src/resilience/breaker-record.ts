@@ -64,7 +64,7 @@ export function stateFrom(
     }
     case 'half_open': {
       const done = Math.min(Math.floor(successes), rules.successThreshold - 1);
-      return { ...entered, kind, trials: 0, successes: done, trips: wholeTrips(trips) };
+      return { ...entered, kind, trials: 0, abandoned: [], successes: done, trips: wholeTrips(trips) };
     }
     default:
       return { ...entered, kind };

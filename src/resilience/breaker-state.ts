@@ -31,14 +31,21 @@ interface Entered {
   readonly cause: BreakerCause;
 }
 
+/** A trial whose caller gave up while its function went on; it holds its place until `untilMs` on the monotonic clock. */
+export interface Abandoned {
+  readonly untilMs: number;
+}
+
 /** The state of a breaker; each member carries only what is true in it. */
 export type BreakerState =
   | (Entered & { readonly kind: 'closed'; readonly consecutiveFailures: number })
   | (Entered & { readonly kind: 'open'; readonly untilMs: number; readonly trips: number })
   | (Entered & {
       readonly kind: 'half_open';
-      /** Trials under way. */
+      /** Trials under way, the abandoned ones included. */
       readonly trials: number;
+      /** Those of them that nobody waits for. */
+      readonly abandoned: readonly Abandoned[];
       /** Trials that succeeded. */
       readonly successes: number;
       /** Openings since the breaker was last closed; sets the next recovery time. */
@@ -82,6 +89,10 @@ export type BreakerInput =
       readonly result: 'success' | 'slow' | 'failure' | 'neutral';
       readonly tally: CallTally | undefined;
     }
+  /** The caller of a call that began in `generation` has given up; the function goes on. */
+  | { readonly kind: 'abandon'; readonly generation: number; readonly place: Abandoned }
+  /** The function of an abandoned call has ended. */
+  | { readonly kind: 'leave'; readonly place: Abandoned }
   | { readonly kind: 'trip' | 'reset' | 'force_open' | 'force_close' | 'clear_force' };
 
 /** A breaker as it is made. */
@@ -109,6 +120,7 @@ export function decide(
 ): BreakerState {
   switch (input.kind) {
     case 'tick':
+      if (state.kind === 'half_open') return withoutPlaces(state, ({ untilMs }) => untilMs <= nowMs);
       if (state.kind !== 'open' || nowMs < state.untilMs) return state;
       return halfOpen(state, state.untilMs, 'recovery_elapsed', state.trips);
     case 'begin':
@@ -118,6 +130,11 @@ export function decide(
       if (input.generation !== state.generation) return state;
       if (state.kind === 'closed') return afterClosedCall(state, input, nowMs, rules);
       return state.kind === 'half_open' ? afterTrial(state, input.result, nowMs, rules) : state;
+    case 'abandon':
+      if (state.kind !== 'half_open' || input.generation !== state.generation) return state;
+      return { ...state, abandoned: [...state.abandoned, input.place] };
+    case 'leave':
+      return state.kind === 'half_open' ? withoutPlaces(state, (one) => one === input.place) : state;
     case 'trip':
       if (state.kind === 'closed') return open(state, nowMs, 'tripped', 1, rules);
       return state.kind === 'half_open' ? open(state, nowMs, 'tripped', state.trips + 1, rules) : state;
@@ -173,6 +190,17 @@ function afterTrial(
   return { ...state, trials, successes };
 }
 
+/** Frees the places of abandoned trials, or a caller that gives up again and again would start trials without bound. */
+function withoutPlaces(
+  state: BreakerState & { kind: 'half_open' },
+  isFree: (place: Abandoned) => boolean,
+): BreakerState {
+  if (state.abandoned.length === 0) return state;
+  const abandoned = state.abandoned.filter((place) => !isFree(place));
+  const freed = state.abandoned.length - abandoned.length;
+  return freed === 0 ? state : { ...state, trials: state.trials - freed, abandoned };
+}
+
 function isForced(state: BreakerState): boolean {
   return state.kind === 'forced_open' || state.kind === 'forced_closed';
 }
@@ -194,7 +222,7 @@ function open(
 
 function halfOpen(from: BreakerState, sinceMs: number, cause: BreakerCause, trips: number): BreakerState {
   const generation = from.generation + 1;
-  return { kind: 'half_open', generation, sinceMs, cause, trials: 0, successes: 0, trips };
+  return { kind: 'half_open', generation, sinceMs, cause, trials: 0, abandoned: [], successes: 0, trips };
 }
 
 function forced(from: BreakerState, kind: 'forced_open' | 'forced_closed', sinceMs: number): BreakerState {

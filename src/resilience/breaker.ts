@@ -3,6 +3,7 @@ import { type BreakerCore, breakerCallRules, startBreakerCall } from './breaker-
 import { type BreakerOptions, type BreakerSettings, breakerSettings } from './breaker-options.js';
 import { type BreakerRecord, recordOf, stateFrom } from './breaker-record.js';
 import {
+  type Abandoned,
   admits,
   type BreakerInput,
   type BreakerState,
@@ -12,8 +13,8 @@ import {
   closedState,
   decide,
 } from './breaker-state.js';
-import { Call, type CallRules } from './call.js';
-import type { Verdict } from './classify.js';
+import { Call, type CallRules, hasGivenUp } from './call.js';
+import { type Verdict, verdicts } from './classify.js';
 import { BreakerOpenError } from './errors.js';
 import { type BreakerOutcome, breakerOutcomes, EventSource, type PolicyEvent } from './events.js';
 import type { CallOptions, Guarded, Policy } from './policy.js';
@@ -66,7 +67,9 @@ export class CircuitBreaker extends EventSource implements Policy {
       settings: this.#settings,
       begin: () => this.#begin(),
       ended: (generation, verdict, slow, outcome) => this.#ended(generation, verdict, slow, outcome),
-      judge: (question, subject, fallback) => this.ask(question, subject, fallback),
+      gaveUp: (generation, leftMs) => this.#gaveUp(generation, leftMs),
+      left: (place) => void this.#apply({ kind: 'leave', place }),
+      judge: (question, subject, fallback) => this.askOneOf(question, subject, verdicts, fallback),
     };
     this.#rules = breakerCallRules(this.#core);
     this.#state = closedState(this.#settings.clock.nowMs());
@@ -78,7 +81,8 @@ export class CircuitBreaker extends EventSource implements Policy {
   execute<T>(fn: Guarded<T>, options?: CallOptions): Promise<T> {
     if (this.#state.kind !== 'closed') {
       this.#apply(TICK);
-      if (!admits(this.#state, this.#settings.rules)) return this.#refuse();
+      // A caller that has given up gets its own reason, as from every other policy.
+      if (!admits(this.#state, this.#settings.rules) && !hasGivenUp(options)) return this.#refuse();
     }
     return new Promise<T>((resolve, reject) => {
       const call = new Call(this.#settings.clock, this.#rules, undefined, resolve, reject, options);
@@ -191,6 +195,15 @@ export class CircuitBreaker extends EventSource implements Policy {
     const isPlain = state.kind === 'closed' && verdict === 'success' && state.consecutiveFailures === 0;
     if (!isPlain || this.#settings.window !== undefined) this.#feed(generation, verdict, slow);
     this.#tell(outcome);
+  }
+
+  #gaveUp(generation: number, leftMs: number): Abandoned | undefined {
+    const { kind, generation: now } = this.#state;
+    const isTrial = kind === 'half_open' && now === generation;
+    const place = isTrial ? { untilMs: this.#settings.clock.nowMs() + leftMs } : undefined;
+    if (place !== undefined) this.#apply({ kind: 'abandon', generation, place });
+    this.#tell('aborted');
+    return place;
   }
 
   #tell(outcome: BreakerOutcome): void {

@@ -1,5 +1,6 @@
 /** Owns one call under one policy: its context, deadline and abort, and the promise that ends exactly once. */
 import { listen, unlisten } from './caller-signals.js';
+import { isThenable } from './late-answer.js';
 import type { CallContext, CallOptions, Guarded } from './policy.js';
 import { type PolicyClock, Timer } from './policy-clock.js';
 
@@ -83,6 +84,11 @@ export class Call<D> extends Timer implements CallContext {
 
   get deadlineMs(): number {
     return this.clock.nowMs() + this.remainingMs;
+  }
+
+  /** The call that this one is inside of; undefined for a signal or none. */
+  get outer(): Call<unknown> | undefined {
+    return this.#outer instanceof Call ? this.#outer : undefined;
   }
 
   /** True once the call was aborted by its caller or by a deadline. */
@@ -189,7 +195,7 @@ class Rare {
   readonly moreChildren = new Set<Call<unknown>>();
 }
 
-function isThenable(value: unknown): boolean {
-  if (typeof value !== 'object' && typeof value !== 'function') return false;
-  return value !== null && typeof (value as { then?: unknown }).then === 'function';
+/** True for a caller that gave up before it called. */
+export function hasGivenUp(options: CallOptions | undefined): boolean {
+  return options instanceof Call ? options.isAborted : options?.signal?.aborted === true;
 }

@@ -1,5 +1,11 @@
 /** Owns the judgement of errors and answers: does it speak against the dependency, and is another try worth it. */
-import { BreakerOpenError, CallTimeoutError, LimiterRejectedError } from './errors.js';
+import {
+  BreakerOpenError,
+  CallTimeoutError,
+  LimiterRejectedError,
+  LoadShedError,
+  RateLimitedError,
+} from './errors.js';
 
 /** What the end of a call says about the dependency; `neutral` says nothing. */
 export const verdicts = ['success', 'failure', 'neutral'] as const;
@@ -65,12 +71,21 @@ export function isAbort(error: unknown): boolean {
  */
 export function judgeError(error: unknown): Verdict {
   if (isTimeout(error)) return 'failure';
-  if (isAbort(error) || error instanceof BreakerOpenError || error instanceof LimiterRejectedError)
-    return 'neutral';
+  if (isAbort(error) || isRejection(error)) return 'neutral';
   const status = statusOf(error);
   if (status !== undefined) return judgeStatus(status);
   const code = codeOf(error);
   return code !== undefined && REFUSED_STATEMENT.test(code) ? 'success' : 'failure';
+}
+
+/** True for the rejections of policies: the dependency was not asked. */
+function isRejection(error: unknown): boolean {
+  return (
+    error instanceof BreakerOpenError ||
+    error instanceof LimiterRejectedError ||
+    error instanceof RateLimitedError ||
+    error instanceof LoadShedError
+  );
 }
 
 /** Does the answer speak against the dependency? Only a fetch-like response (`status` and `ok`) with 408, 429, 5xx. */

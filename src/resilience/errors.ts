@@ -77,8 +77,75 @@ export class LimiterRejectedError extends Error {
   }
 }
 
+/** Why a rate limiter refused a call. */
+export const rateLimitReasons = ['queue_full', 'wait_too_long'] as const;
+/** Why a rate limiter refused a call. */
+export type RateLimitReason = (typeof rateLimitReasons)[number];
+
+/** The rate limiter had no turn for the call in time; the function was not called. Remedy: ask less often, or wait `retryAfterMs`. */
+export class RateLimitedError extends Error {
+  readonly code = 'RATE_LIMITED';
+  override readonly name = 'RateLimitedError';
+
+  constructor(
+    /** Name of the rate limiter. */
+    readonly rateLimiter: string,
+    /** `queue_full`: no place to wait; `wait_too_long`: no turn within the allowed wait. */
+    readonly reason: RateLimitReason,
+    /** Milliseconds until a call that comes now would have had its turn. */
+    readonly retryAfterMs: number,
+    /** `pause`: the dependency asked everybody to stay away; `rate`: more calls come than its rate allows. */
+    readonly limitedBy: 'pause' | 'rate',
+  ) {
+    const why =
+      limitedBy === 'pause' ? 'the dependency asked for a pause' : 'more calls come than the rate allows';
+    super(
+      `rate limiter "${rateLimiter}" refused the call (${reason}): ${why}; the next turn is in ${Math.ceil(retryAfterMs)} ms`,
+    );
+  }
+}
+
+/** A run of a fallback asked the fallback for the key that it runs for, and would wait for itself. Remedy: call the function itself. */
+export class FallbackRecursionError extends Error {
+  readonly code = 'FALLBACK_RECURSION';
+  override readonly name = 'FallbackRecursionError';
+
+  constructor(
+    /** Name of the fallback. */
+    readonly fallback: string,
+    /** The key that is asked for inside its own run. */
+    readonly key: string,
+  ) {
+    super(
+      `fallback "${fallback}" was asked for key ${show(key)} by the run that finds it, which would wait for itself: call the function without the fallback there, or name another key`,
+    );
+  }
+}
+
+/** Why a load controller did not do a piece of work: the mode, or what became of its waiting. */
+export const loadShedReasons = ['reduced', 'minimal', 'queue_full', 'expired', 'stopped'] as const;
+/** Why a load controller did not do a piece of work. */
+export type LoadShedReason = (typeof loadShedReasons)[number];
+
+/** The machine is too busy for work of this priority; the function was not called. Remedy: try later, or defer it. */
+export class LoadShedError extends Error {
+  readonly code = 'LOAD_SHED';
+  override readonly name = 'LoadShedError';
+
+  constructor(
+    /** `reduced`, `minimal`: off in this mode; `queue_full`: too much waits; `expired`: waited too long; `stopped`: at the end. */
+    readonly reason: LoadShedReason,
+    /** Priority of the work, 1 to 10. */
+    readonly priority: number,
+    /** The load mode at that moment. */
+    readonly mode: string,
+  ) {
+    super(`work of priority ${priority} was turned away (${reason}) in load mode ${mode}; try again later`);
+  }
+}
+
 /** A value as an error message may show it: short, and never the inside of an object. */
-function show(value: unknown): string {
+export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';

@@ -5,7 +5,6 @@ import { LastGood } from './last-good.js';
 import { OptionReader } from './options.js';
 import type { CallContext } from './policy.js';
 import type { PolicyClock } from './policy-clock.js';
-import { policyClock } from './wheel.js';
 
 /** The sources that stand in for the primary, in the order in which they are tried unless told otherwise. */
 export const standIns = [
@@ -17,7 +16,10 @@ export const standIns = [
 /** A source that stands in for the primary. */
 export type StandIn = (typeof standIns)[number];
 
-/** Gets an answer elsewhere. Knows what was asked (`context.key`) and why the primary failed. */
+/**
+ * Gets an answer elsewhere. Knows what was asked (`context.key`) and why the primary failed: its error, or its answer when
+ * that is a failure. The body of such an answer is let go of once another stands in: read it before, if at all.
+ */
 export type Alternative<V> = (context: CallContext, error: unknown) => PromiseLike<V> | V;
 
 /** Options of a fallback. A wrong one throws PolicyOptionError at construction, an unknown one too. */
@@ -28,17 +30,20 @@ export interface FallbackOptions<V> {
   readonly maxAgeMs?: number | undefined;
   /** Last good values kept, the longest unused dropped first. Default 1,000; 1 to 1,000,000. Only with `maxAgeMs`. */
   readonly maxEntries?: number | undefined;
-  /** Key of calls that name none, for a policy around one single operation. Without any key nothing is kept or shared. */
+  /**
+   * Key of calls that name none, for a policy around one single operation; 1 to 1,000 characters. None by default:
+   * without any key nothing is kept or shared.
+   */
   readonly defaultKey?: string | undefined;
-  /** The same answer from another place, for example a second endpoint. */
+  /** The same answer from another place, for example a second endpoint. None by default. */
   readonly alternative?: Alternative<V> | undefined;
-  /** A lesser answer, for example without its expensive part. */
+  /** A lesser answer, for example without its expensive part. None by default. */
   readonly reduced?: Alternative<V> | undefined;
-  /** Deadline of `alternative` and of `reduced`, milliseconds. Default 10,000. */
+  /** Deadline of `alternative` and of `reduced`, milliseconds. Default 10,000; 1 to 2,147,483,647. */
   readonly standInTimeoutMs?: number | undefined;
-  /** A fixed answer. */
+  /** A fixed answer. None by default; undefined is none. */
   readonly staticValue?: V | undefined;
-  /** Which sources are tried, in which order. Default last-good, alternative, reduced, static. */
+  /** Which sources are tried, in which order; each at most once. Default last-good, alternative, reduced, static. */
   readonly order?: readonly StandIn[] | undefined;
   /** Shall this error be answered otherwise? Default: every error but an abort. If it throws itself: yes. */
   readonly handles?: ((error: unknown) => boolean) | undefined;
@@ -82,22 +87,16 @@ export function fallbackSettings<V>(options: FallbackOptions<V>): FallbackSettin
   const read = new OptionReader('fallback', options, KNOWN);
   const hasLastGood = read.has('maxAgeMs');
   if (read.has('maxEntries') && !hasLastGood) throw read.refusal('maxEntries', 'left out without maxAgeMs');
-  const order = options.order ?? standIns;
-  if (
-    !Array.isArray(order) ||
-    !order.every((one) => standIns.includes(one)) ||
-    new Set(order).size !== order.length
-  ) {
-    throw read.refusal('order', `a list without repeats of: ${standIns.join(', ')}`);
-  }
-  if (read.has('defaultKey') && typeof options.defaultKey !== 'string')
-    throw read.refusal('defaultKey', 'a text');
+  const rule = `sources, each once, out of: ${standIns.join(', ')}`;
+  const isStandIn = (one: unknown) => standIns.includes(one as StandIn);
+  const order = read.list<StandIn>('order', isStandIn, rule, standIns.length, standIns);
+  if (new Set(order).size !== order.length) throw read.refusal('order', `a list of ${rule}`);
   return {
     name: read.name,
     lastGood: hasLastGood
       ? new LastGood(read.ms('maxAgeMs', 1), read.whole('maxEntries', 1_000, 1, 1_000_000))
       : undefined,
-    defaultKey: options.defaultKey,
+    defaultKey: read.has('defaultKey') ? read.text('defaultKey', undefined, 1_000) : undefined,
     alternative: read.optionalFunction<Alternative<V>>('alternative'),
     reduced: read.optionalFunction<Alternative<V>>('reduced'),
     standInTimeoutMs: read.ms('standInTimeoutMs', 10_000),
@@ -107,6 +106,6 @@ export function fallbackSettings<V>(options: FallbackOptions<V>): FallbackSettin
     isFailure:
       read.optionalFunction<(value: unknown) => boolean>('isFailure') ??
       ((value) => judgeAnswer(value) === 'failure'),
-    clock: options.clock ?? policyClock,
+    clock: read.clock(),
   };
 }

@@ -1,5 +1,7 @@
 /** Owns the fallback: answers from elsewhere when the function fails, and says from where and how old. */
 import { Call, type CallRules } from './call.js';
+import { discard } from './discard.js';
+import { FallbackRecursionError } from './errors.js';
 import { EventSource, type FallbackSource } from './events.js';
 import {
   type FallbackOptions,
@@ -20,8 +22,10 @@ export interface Answer<V> {
 }
 
 /**
- * Stands in for a function that fails. Calls with the same key at the same time share one run of it. Rejects with
- * the function's own error when no source has an answer. Kept values are shared objects: do not change them.
+ * Stands in for a function that fails. Calls with the same key at the same time share one run of it, so there are as
+ * many runs at once as keys that are asked for: a limiter inside bounds them. Rejects with the function's own error when
+ * no source has an answer, and with FallbackRecursionError when a run, by the context it was given, asks for its own key.
+ * Kept values are shared objects: do not change them.
  */
 export class Fallback<V> extends EventSource implements Policy {
   readonly name: string;
@@ -67,18 +71,24 @@ export class Fallback<V> extends EventSource implements Policy {
       if (!caller.join()) return;
       const key = options?.key ?? this.#settings.defaultKey;
       const shared = key === undefined ? undefined : this.#flights.get(key);
-      (shared ?? this.#start(key, fn, caller)).board(caller);
+      if (shared?.holds(caller) === true) {
+        caller.reject(new FallbackRecursionError(this.name, key!));
+        return;
+      }
+      const flight = shared ?? this.#flight(key, caller);
+      // Before the run begins: it may abort its caller, or ask for its own key, at once.
+      flight.board(caller);
+      if (shared === undefined) void flight.land(this.#answer(key, fn, flight));
     });
   }
 
-  #start(key: string | undefined, fn: Guarded<V>, first: Caller<V>): Flight<V> {
+  #flight(key: string | undefined, first: Caller<V>): Flight<V> {
     const end = (flight: Flight<V>) => {
       if (key !== undefined && this.#flights.get(key) === flight) this.#flights.delete(key);
     };
     // A flight of one is inside its caller's deadlines; a shared one must outlive any single caller.
     const flight = new Flight<V>(this.#settings.clock, key === undefined ? first : { key }, end);
     if (key !== undefined) this.#flights.set(key, flight);
-    void flight.land(this.#answer(key, fn, flight));
     return flight;
   }
 
@@ -89,7 +99,7 @@ export class Fallback<V> extends EventSource implements Policy {
       const value = await fn(flight.call);
       if (!this.ask(this.#settings.isFailure, value, false)) {
         if (key !== undefined) this.#settings.lastGood?.put(key, value, this.#settings.clock.nowMs());
-        return this.#served(value, 'primary', 0);
+        return this.#served(flight, value, 'primary', 0);
       }
       failing = { value };
       cause = value;
@@ -100,7 +110,14 @@ export class Fallback<V> extends EventSource implements Policy {
     for (const source of this.#settings.order) {
       if (flight.call.isAborted) break;
       const found = await this.#from(source, key, cause, flight);
-      if (found !== undefined) return this.#served(found.value, source, found.ageMs);
+      if (found === undefined) continue;
+      if (failing !== undefined && failing.value !== found.value) discard(failing.value);
+      return this.#served(flight, found.value, source, found.ageMs);
+    }
+    // Nobody waits any more: that no source answered says nothing about the sources.
+    if (flight.call.isAborted) {
+      discard(failing?.value);
+      throw cause;
     }
     this.emit({ kind: 'fallback_served', fallback: this.name, source: 'none', ageMs: 0 });
     if (failing === undefined) throw cause;
@@ -125,15 +142,18 @@ export class Fallback<V> extends EventSource implements Policy {
     if (elsewhere === undefined) return undefined;
     try {
       const value = await this.#standInTimeout.execute((context) => elsewhere(context, cause), flight.call);
-      return this.ask(this.#settings.isFailure, value, false) ? undefined : { value, ageMs: 0 };
+      if (!this.ask(this.#settings.isFailure, value, false)) return { value, ageMs: 0 };
+      if (value !== cause) discard(value);
+      return undefined;
     } catch {
       // The next source answers, or the caller gets the primary's own error, which tells more than this one.
       return undefined;
     }
   }
 
-  #served(value: V, source: Answer<V>['source'], ageMs: number): Answer<V> {
-    this.emit({ kind: 'fallback_served', fallback: this.name, source, ageMs });
+  #served(flight: Flight<V>, value: V, source: Answer<V>['source'], ageMs: number): Answer<V> {
+    // Served to nobody is not served: the callers have left, and their ends are told by whoever aborted.
+    if (!flight.call.isAborted) this.emit({ kind: 'fallback_served', fallback: this.name, source, ageMs });
     return { value, source, ageMs };
   }
 }
@@ -173,13 +193,21 @@ class Flight<V> {
   board(caller: Caller<V>): void {
     caller.detail.flight = this;
     this.#callers.add(caller);
-    // A function that aborts its own caller does so before there is a flight to leave.
-    if (caller.isSettled) this.leave(caller, undefined);
   }
 
   leave(caller: Caller<V>, reason: unknown): void {
     this.#callers.delete(caller);
     if (this.#callers.size === 0) this.call.abort(reason);
+  }
+
+  /** True when the call was made inside this run, directly or by runs that wait for it: the run would wait for itself. */
+  holds(call: Call<unknown>): boolean {
+    for (let one = call.outer; one !== undefined; one = one.outer) {
+      if (one === this.call) return true;
+      const { detail } = one;
+      if (detail instanceof Flight && [...detail.#callers].some((caller) => this.holds(caller))) return true;
+    }
+    return false;
   }
 
   async land(answer: Promise<Answer<V>>): Promise<void> {

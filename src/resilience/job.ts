@@ -9,14 +9,14 @@ export type Beat = (withinMs?: number) => void;
 
 /** Runs at a fixed rate: however long a run takes, the next ones are due when they would have been. */
 export interface FixedRate {
-  /** From one due moment to the next, from 1 ms. */
+  /** From one due moment to the next, milliseconds; 1 to 2,147,483,647. */
   readonly periodMs: number;
   /**
    * What the due moments are counted from. `start` (default): the start of the job. `wall`: whole periods since
    * 1970-01-01T00:00Z, so 86,400,000 ms with an offset of 10,800,000 ms is 03:00 UTC each day; needs a clock with `wallMs`.
    */
   readonly from?: 'start' | 'wall';
-  /** Moves all due moments, and so also the first run, later. Default 0. */
+  /** Moves all due moments, and so also the first run, later; milliseconds. Default 0; 0 to 2,147,483,647. */
   readonly offsetMs?: number;
 }
 
@@ -32,9 +32,9 @@ export type OverlapPolicy = (typeof overlapPolicies)[number];
 export interface CrashLoopCap {
   /** So many within `withinMs` begin the rest; 1 to 1,000. */
   readonly after: number;
-  /** Span in which they are counted, whatever went well between them. */
+  /** Span in which they are counted, whatever went well between them; milliseconds, 1 to 2,147,483,647. */
   readonly withinMs: number;
-  /** Rest before the job tries again by itself. */
+  /** Rest before the job tries again by itself; milliseconds, 1 to 2,147,483,647. */
   readonly restMs: number;
   /** `failures` (default): runs that failed or were stuck. `restarts`: only runs that were stuck. */
   readonly counts?: 'failures' | 'restarts';
@@ -47,30 +47,43 @@ export interface CrashLoopCap {
 export interface Job {
   /** Unique among the running jobs; lower-case words joined by `_`, because it becomes a label value. */
   readonly name: string;
-  /** Pause between the end of a good run and the next start; a function is asked after every good run. */
+  /**
+   * Pause between the end of a good run and the next start, milliseconds, 0 to 2,147,483,647; a function is asked after
+   * every good run. None by default.
+   */
   readonly intervalMs?: number | (() => number);
-  /** A fixed rate instead of a pause. */
+  /** A fixed rate instead of a pause. None by default. */
   readonly every?: FixedRate;
-  /** A run that takes longer is stuck: it is aborted through its signal. Above 0. Needed unless there is a heartbeat. */
+  /**
+   * A run that takes longer, in milliseconds, is stuck: it is aborted through its signal; 1 to 2,147,483,647. None by
+   * default, but needed unless there is a heartbeat.
+   */
   readonly deadlineMs?: number;
-  /** A run that gives no sign of life for longer is stuck, whatever is left of its deadline. Above 0. Default: none. */
+  /**
+   * A run that gives no sign of life for longer, in milliseconds, is stuck, whatever is left of its deadline; 1 to
+   * 2,147,483,647. Default: none.
+   */
   readonly heartbeatMs?: number;
   /**
-   * How far behind its plan a job may be before it is `late`: a run that is due and has not begun, or that goes on for
-   * longer than this. Default half of the deadline; without one half of the period; without either it is never late.
+   * How far behind its plan a job may be, in milliseconds, before it is `late`: a run that is due and has not begun, or
+   * that goes on for longer than this. Default half of the deadline; without one half of the period; without either it is
+   * never late. 0 to 2,147,483,647.
    */
   readonly toleranceMs?: number;
   /** Default `skip`. */
   readonly overlap?: OverlapPolicy;
   /** Share, 0 to 1: a pause is randomly shortened or lengthened by it, a run at a fixed rate delayed. Default 0. */
   readonly jitter?: number;
-  /** Pause after failures: doubles from `firstMs` to `maxMs`, of which up to half is taken off at random. Default 250 to 5,000. */
+  /**
+   * Pause after failures: doubles from `firstMs` to `maxMs`, of which up to half is taken off at random. Default 250 to
+   * 5,000; milliseconds, 1 to 2,147,483,647.
+   */
   readonly backoff?: { readonly firstMs: number; readonly maxMs: number };
   /** Default: none, it goes on trying. */
   readonly crashLoop?: CrashLoopCap;
   /**
-   * How long an aborted run may go on before it is left behind. Default 2,000. A run left behind makes room for the
-   * next one, so it must not hold what the next one needs.
+   * How long an aborted run may go on before it is left behind, milliseconds. Default 2,000; 0 to 2,147,483,647. A run
+   * left behind makes room for the next one, so it must not hold what the next one needs.
    */
   readonly graceMs?: number;
   /** One run. It must end soon after the signal aborts; whatever it throws is reported, never passed on. */

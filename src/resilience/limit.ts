@@ -45,7 +45,7 @@ export interface LimitRule extends Adaptive<LimitState, LimitSample> {
 
 /** Bounds of an adaptive limit. A wrong one throws PolicyOptionError. */
 export interface LimitBounds {
-  /** First limit. Default 20, put between the bounds. */
+  /** First limit. Default 20, put between the bounds; `min` to `max`. */
   readonly initial?: number | undefined;
   /** Lowest limit. Default 1; 1 to 100,000. */
   readonly min?: number | undefined;
@@ -53,13 +53,13 @@ export interface LimitBounds {
   readonly max?: number | undefined;
 }
 
-/** Options of the AIMD rule. */
+/** Options of the AIMD rule. A wrong or unknown one throws PolicyOptionError. */
 export interface AimdOptions extends LimitBounds {
   /** What an overload leaves of a limit above 10. Default 0.9; 0.1 to 0.99. Up to 10 it costs one. */
   readonly backoffRatio?: number | undefined;
 }
 
-/** Options of the gradient rule. */
+/** Options of the gradient rule. A wrong or unknown one throws PolicyOptionError. */
 export interface GradientOptions extends LimitBounds {
   /** How much slower than usual a call may be before the limit falls. Default 1.5; 1 to 10. */
   readonly tolerance?: number | undefined;
@@ -84,19 +84,14 @@ const START = {
 
 /** A limit that never moves: a whole number from 1 to 100,000. Throws PolicyOptionError. */
 export function fixedLimit(limit: number): LimitRule {
-  const read = new OptionReader('limit', { name: 'fixed', limit }, ['limit']);
-  const initial = { ...START, limit: read.whole('limit', 1, 1, 100_000) };
+  const read = new OptionReader('limit', { limit }, ['limit'], 'fixed');
+  const initial = { ...START, limit: read.whole('limit', Number.NaN, 1, 100_000) };
   return { needs: 'outcome', initial, next: (state) => state };
 }
 
 /** Grows by one per round of successes, falls by a ratio on overload. Throws PolicyOptionError. */
 export function aimdLimit(options: AimdOptions = {}): LimitRule {
-  const read = new OptionReader('limit', { name: 'aimd', ...options }, [
-    'initial',
-    'min',
-    'max',
-    'backoffRatio',
-  ]);
+  const read = new OptionReader('limit', options, ['initial', 'min', 'max', 'backoffRatio'], 'aimd');
   const ratio = read.number('backoffRatio', 0.9, 0.1, 0.99);
   const { min, max, initial } = bounds(read);
   return {
@@ -116,7 +111,7 @@ export function aimdLimit(options: AimdOptions = {}): LimitRule {
  */
 export function gradientLimit(options: GradientOptions = {}): LimitRule {
   const known = ['initial', 'min', 'max', 'tolerance', 'smoothing'];
-  const read = new OptionReader('limit', { name: 'gradient', ...options }, known);
+  const read = new OptionReader('limit', options, known, 'gradient');
   const tolerance = read.number('tolerance', 1.5, 1, 10);
   const smoothing = read.share('smoothing', 0.2);
   const { min, max, initial } = bounds(read);

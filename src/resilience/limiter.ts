@@ -1,20 +1,19 @@
 /** Owns the permits of a concurrency limiter and the bounded queue before them; the limit itself is a rule's. */
 import { AsyncResource } from 'node:async_hooks';
 import { Call, type CallRules } from './call.js';
-import { judgeAnswer, judgeError, statusOf } from './classify.js';
+import { judgeAnswer, judgeError, read, statusOf } from './classify.js';
 import { LimiterRejectedError, type LimiterRejection } from './errors.js';
 import { EventSource, type PermitOutcome, type PolicyEvent, permitOutcomes } from './events.js';
 import { fixedLimit, type LimitRule, type LimitState } from './limit.js';
 import { OptionReader } from './options.js';
 import type { CallOptions, Guarded, Policy } from './policy.js';
 import type { PolicyClock } from './policy-clock.js';
-import { policyClock } from './wheel.js';
 
 /** Options of a limiter. A wrong one throws PolicyOptionError at construction, an unknown one too. */
 export interface LimiterOptions {
   /** Label value of its series, 1 to 100 characters. */
   readonly name: string;
-  /** Calls at the same time: a whole number, or a rule from `fixedLimit`, `aimdLimit`, `gradientLimit`. */
+  /** Calls at the same time: a whole number, 1 to 100,000, or a rule from `fixedLimit`, `aimdLimit`, `gradientLimit`. */
   readonly limit: number | LimitRule;
   /** Calls that may wait, first come first served. Default 100; 0 (none) to 100,000. */
   readonly maxQueue?: number | undefined;
@@ -60,7 +59,7 @@ export class Limiter extends EventSource implements Policy {
     super();
     const read = new OptionReader('limiter', options, KNOWN);
     this.name = read.name;
-    this.#clock = options.clock ?? policyClock;
+    this.#clock = read.clock();
     this.#rule = readRule(read, options.limit);
     this.#maxQueue = read.whole('maxQueue', 100, 0, 100_000);
     this.#maxWaitMs = read.ms('maxWaitMs', 1_000);
@@ -75,8 +74,8 @@ export class Limiter extends EventSource implements Policy {
       release: (outcome, startMs) => this.#release(outcome, startMs),
       leave: (call) => void this.#queue.delete(call),
       refusal: (reason) => this.#refusal(reason),
-      forError: (error) => this.ask(ofError, error, 'overload'),
-      forAnswer: (value) => this.ask(ofAnswer, value, 'success'),
+      forError: (error) => this.askOneOf(ofError, error, permitOutcomes, 'overload'),
+      forAnswer: (value) => this.askOneOf(ofAnswer, value, permitOutcomes, 'success'),
     });
   }
 
@@ -135,8 +134,9 @@ export class Limiter extends EventSource implements Policy {
     const endMs = this.#rule.needs === 'timed' ? this.#clock.nowMs() : 0;
     const sample = { outcome, startMs, endMs, inFlight: this.#inFlight };
     const next = this.ask((state) => this.#rule.next(state, sample), this.#state, this.#state);
-    // A rule of the host's own that answers NaN would stop every call for good.
-    if (Number.isFinite(next.limit)) this.#state = next;
+    // A rule of the host's own that answers NaN would stop every call for good, one that answers nothing keep the permit.
+    if (Number.isFinite(read(next, 'limit'))) this.#state = next;
+    else this.isolated();
     if (this.limit !== before) this.emit({ kind: 'limiter_limit', limiter: this.name, limit: this.limit });
   }
 

@@ -37,7 +37,7 @@ export class ManualClock implements PolicyClock {
 
   arm(timer: Timer, delayMs: number): void {
     this.#armed.delete(timer);
-    timer.dueMs = this.#nowMs + delayMs;
+    timer.dueMs = this.#nowMs + (Math.max(0, delayMs) || 0);
     timer.stage = 'armed';
     this.#armed.add(timer);
   }

@@ -33,7 +33,10 @@ export interface PolicyClock {
    * Deadlines and slow calls are measured on it: a loop that the host blocked is not the dependency's fault.
    */
   aliveMs(): number;
-  /** Calls `timer.expire()` no earlier than `delayMs` from now. */
+  /**
+   * Calls `timer.expire()` no earlier than `delayMs` from now. A delay that is no number or negative counts as 0, so
+   * that whoever waits goes on; an endless one is as long as the clock has.
+   */
   arm(timer: Timer, delayMs: number): void;
   /** Takes the timer out; harmless when it is not armed. */
   disarm(timer: Timer): void;

@@ -18,9 +18,9 @@ export interface CallContext {
 
 /** What the caller may give along. The context of an outer policy is one, and is how policies nest. */
 export interface CallOptions {
-  /** Names what is asked for, so that a fallback can keep and share answers. Never a metric label. */
+  /** Names what is asked for, so that a fallback can keep and share answers; any text. None by default. Never a metric label. */
   readonly key?: string | undefined;
-  /** Ends the call early: the promise rejects at once with the signal's reason. */
+  /** Ends the call early: the promise rejects at once with the signal's reason. None by default. */
   readonly signal?: AbortSignal | undefined;
 }
 

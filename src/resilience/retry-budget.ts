@@ -1,9 +1,8 @@
 /** Owns the retry budget: how many retries all callers of one dependency may make together. */
 import { OptionReader } from './options.js';
 import type { PolicyClock } from './policy-clock.js';
-import { policyClock } from './wheel.js';
 
-/** Options of a retry budget. A wrong one throws PolicyOptionError. */
+/** Options of a retry budget. A wrong or unknown one throws PolicyOptionError. */
 export interface RetryBudgetOptions {
   /** Name of the dependency, 1 to 100 characters. */
   readonly name: string;
@@ -37,7 +36,7 @@ export class RetryBudget {
     this.#ratio = read.number('ratio', 0.2, 0, 10);
     this.#minPerMs = read.number('minPerSecond', 1, 0, 10_000) / 1000;
     this.#maxTokens = read.number('maxTokens', 10, 1, 1_000_000);
-    this.#clock = options.clock ?? policyClock;
+    this.#clock = read.clock();
     this.#tokens = this.#maxTokens;
     this.#filledMs = this.#clock.nowMs();
   }

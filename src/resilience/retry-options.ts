@@ -1,10 +1,10 @@
 /** Owns the options of the retry: their meaning, defaults, bounds and refusal. */
-import { type Backoff, jitters } from './backoff.js';
+import { type Backoff, type Jitter, jitters } from './backoff.js';
 import { isRetryable, isRetryableAnswer } from './classify.js';
-import { LONGEST_MS, OptionReader } from './options.js';
+import { LONGEST_MS } from './option-values.js';
+import { OptionReader } from './options.js';
 import type { PolicyClock } from './policy-clock.js';
 import { RetryBudget } from './retry-budget.js';
-import { policyClock } from './wheel.js';
 
 /** Options of a retry. A wrong one throws PolicyOptionError at construction, an unknown one too. */
 export interface RetryOptions {
@@ -16,13 +16,16 @@ export interface RetryOptions {
   readonly baseDelayMs?: number | undefined;
   /** Growth of the wait per retry. Default 2; 1 to 10. */
   readonly factor?: number | undefined;
-  /** Longest wait, milliseconds, at least `baseDelayMs`. Default 30,000, or `baseDelayMs` if that is longer. */
+  /** Longest wait, milliseconds; `baseDelayMs` to 2,147,483,647. Default 30,000, or `baseDelayMs` if that is longer. */
   readonly maxDelayMs?: number | undefined;
-  /** How chance enters the wait. Default `decorrelated`; `proportional` (± 20 %) gives about 1, 2, 4 s. */
-  readonly jitter?: (typeof jitters)[number] | undefined;
-  /** Longest `Retry-After` that is waited for, milliseconds; a longer one ends the call with its error. Default 60,000. */
+  /** How chance enters the wait: `decorrelated` (default), `proportional` (± 20 %, about 1, 2, 4 s) or `none`. */
+  readonly jitter?: Jitter | undefined;
+  /**
+   * Longest `Retry-After` that is waited for, milliseconds; a longer one ends the call with its error. Default 60,000; 0 to
+   * 2,147,483,647.
+   */
   readonly maxRetryAfterMs?: number | undefined;
-  /** Limit on the whole call, attempts and waits together, milliseconds. None by default. */
+  /** Limit on the whole call, attempts and waits together, milliseconds. None by default; 1 to 2,147,483,647. */
   readonly totalTimeoutMs?: number | undefined;
   /** Budget shared with other retries of the same dependency. None by default. */
   readonly budget?: RetryBudget | undefined;
@@ -96,6 +99,6 @@ export function retrySettings(options: RetryOptions): RetrySettings {
       read.optionalFunction<(value: unknown) => boolean>('isRetryableAnswer') ?? isRetryableAnswer,
     whileWaiting: read.oneOf('whileWaiting', 'hold', ['hold', 'release']),
     random: read.optionalFunction<() => number>('random') ?? Math.random,
-    clock: options.clock ?? policyClock,
+    clock: read.clock(),
   };
 }

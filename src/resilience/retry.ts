@@ -2,13 +2,17 @@
 import { AsyncResource } from 'node:async_hooks';
 import { backoffMs, retryAfterMs } from './backoff.js';
 import { Call, type CallRules } from './call.js';
-import { isTimeout, read } from './classify.js';
+import { isTimeout } from './classify.js';
+import { discard } from './discard.js';
 import { BreakerOpenError, CallTimeoutError } from './errors.js';
 import { type AttemptOutcome, EventSource, type PolicyEvent } from './events.js';
 import type { CallOptions, Guarded, Policy } from './policy.js';
 import { Timer } from './policy-clock.js';
 import type { RetryBudget } from './retry-budget.js';
 import { type RetryOptions, type RetrySettings, retrySettings } from './retry-options.js';
+
+/** The middle of what chance may say, for a source that says nothing. */
+const USUAL_CHANCE = 0.5;
 
 /**
  * Tries again what failed for a passing reason. When no try is left it ends with the last attempt's own error or
@@ -32,7 +36,7 @@ export class Retry extends EventSource implements Policy {
           attempt === 1 && outcome === 'success' ? first : attemptEvent(this.name, attempt, outcome, delayMs),
         ),
       ask: (question, subject) => this.ask(question, subject, false),
-      chance: () => this.ask(settings.random, undefined as never, 0.5),
+      chance: () => asChance(this.ask(settings.random, undefined as never, USUAL_CHANCE)),
     };
     this.#rules = retryCallRules(this.#core);
   }
@@ -140,8 +144,9 @@ function retryCallRules(core: RetryCore): CallRules<Course> {
       const { wait } = call.detail;
       if (wait !== undefined) call.clock.disarm(wait);
       call.reject(reason);
-      // An attempt that waits for the next has told its end already.
-      if (wait === undefined) core.tell(call.attempt, isTimeout(reason) ? 'out_of_time' : 'aborted', 0);
+      // The attempt before the wait has told that another would follow: that one is what ends here.
+      const attempt = wait === undefined ? call.attempt : call.attempt + 1;
+      core.tell(attempt, isTimeout(reason) ? 'out_of_time' : 'aborted', 0);
     },
     /** The limit on the whole call has run out. */
     expired(call) {
@@ -171,18 +176,11 @@ class Wait extends Timer {
   }
 }
 
-function attemptEvent(retry: string, attempt: number, outcome: AttemptOutcome, delayMs: number): PolicyEvent {
-  return { kind: 'retry_attempt', retry, attempt, outcome, delayMs };
+/** A random source of the host that answers nonsense must neither end the wait too early nor make it endless. */
+function asChance(random: number): number {
+  return random >= 0 && random < 1 ? random : USUAL_CHANCE;
 }
 
-/** Lets go of a response that nobody will read: its unread body would hold the connection. */
-function discard(answer: unknown): void {
-  const body = read(answer, 'body');
-  const cancel = read(body, 'cancel');
-  if (typeof cancel !== 'function') return;
-  try {
-    void Promise.resolve(cancel.call(body)).catch(() => {});
-  } catch {
-    // A body that cannot be cancelled is the host's to close.
-  }
+function attemptEvent(retry: string, attempt: number, outcome: AttemptOutcome, delayMs: number): PolicyEvent {
+  return { kind: 'retry_attempt', retry, attempt, outcome, delayMs };
 }

@@ -1,7 +1,7 @@
 /** Owns the set of running background jobs: started by name, stopped in reverse order, never two of one name. */
 
 import type { Job, JobState, TriggerAnswer } from './job.js';
-import { checkJob, SupervisorError } from './job-bounds.js';
+import { checkJob, checkOptions, SupervisorError } from './job-bounds.js';
 import { type JobClock, systemJobClock } from './job-clock.js';
 import type { JobEvent } from './job-event.js';
 import { JobLoop } from './job-loop.js';
@@ -28,7 +28,10 @@ export interface Supervisor {
   restart(name: string): void;
   /** What each job is doing now; of the stopped ones the last 1,000. */
   states(): ReadonlyMap<string, JobState>;
-  /** Stops all jobs, the last started first, each after the one before. Resolves with the names left behind. */
+  /**
+   * Stops all jobs, the last started first, each after the one before; also those that are started meanwhile. Resolves
+   * with the names left behind.
+   */
   stopAll(): Promise<readonly string[]>;
 }
 
@@ -38,17 +41,18 @@ export interface SupervisorOptions {
   readonly on?: ((event: JobEvent) => unknown) | undefined;
   /** Time. Default the process's monotonic clock, with timers that do not keep the process alive. */
   readonly clock?: JobClock | undefined;
-  /** Chance for jitter and back-off, uniform in [0, 1). Default `Math.random`. */
+  /** Chance for jitter and back-off, uniform in [0, 1); what it throws, or another answer, counts as 0.5. Default `Math.random`. */
   readonly random?: (() => number) | undefined;
 }
 
 /** Stopped jobs that `states` still names. */
 const MAX_STOPPED = 1_000;
 
-/** A supervisor without jobs. */
+/** A supervisor without jobs. Throws SupervisorError on an option that is none or of the wrong kind. */
 export function createSupervisor(given: SupervisorOptions = {}): Supervisor {
+  checkOptions(given);
   const { on = () => {}, clock = systemJobClock({ unref: true }), random = Math.random } = given;
-  const options = { on, clock, random };
+  const options = { on, clock, random: () => drawn(random) };
   const loops = new Map<string, JobLoop>();
   const stopped = new Set<string>();
 
@@ -97,10 +101,25 @@ export function createSupervisor(given: SupervisorOptions = {}): Supervisor {
     },
     async stopAll() {
       const leftBehind: string[] = [];
-      for (const name of [...loops.keys()].reverse()) {
+      // Asked anew each time: a job that somebody starts meanwhile would stay alive in a process that thinks it has none.
+      for (let name = lastOf(loops); name !== undefined; name = lastOf(loops)) {
         if (!(await stop(name))) leftBehind.push(name);
       }
       return leftBehind;
     },
   };
+}
+
+/** A draw of the host's that throws would end the job for good, one that is no share would make a busy or endless wait. */
+function drawn(random: () => number): number {
+  try {
+    const share = random();
+    return share >= 0 && share < 1 ? share : 0.5;
+  } catch {
+    return 0.5;
+  }
+}
+
+function lastOf(loops: ReadonlyMap<string, unknown>): string | undefined {
+  return [...loops.keys()].at(-1);
 }

@@ -6,19 +6,18 @@ import { LatencySketch } from './latency-sketch.js';
 import { OptionReader } from './options.js';
 import type { CallOptions, Guarded, Policy } from './policy.js';
 import type { PolicyClock } from './policy-clock.js';
-import { policyClock } from './wheel.js';
 
 /** Options of a timeout. A wrong one throws PolicyOptionError at construction, an unknown one too. */
 export interface TimeoutOptions {
   /** Label value of its series, 1 to 100 characters. */
   readonly name: string;
-  /** Longest time of a call, milliseconds; under `multiple` the limit until enough calls were seen. Default 30,000. */
+  /** Longest time of a call, milliseconds; under `multiple` the limit until enough calls were seen. Default 30,000; 1 to 2,147,483,647. */
   readonly timeoutMs?: number | undefined;
   /** Makes the limit adaptive: this many times the p99 of recent calls. Off by default; 1 to 100. */
   readonly multiple?: number | undefined;
-  /** Lowest adaptive limit, milliseconds. Default 100; at most `timeoutMs`. Only with `multiple`. */
+  /** Lowest adaptive limit, milliseconds. Default 100; 1 to `timeoutMs`. Only with `multiple`. */
   readonly minTimeoutMs?: number | undefined;
-  /** Highest adaptive limit, milliseconds. Default `timeoutMs`, and at least that. Only with `multiple`. */
+  /** Highest adaptive limit, milliseconds. Default `timeoutMs`; `timeoutMs` to 2,147,483,647. Only with `multiple`. */
   readonly maxTimeoutMs?: number | undefined;
   /** Calls that must be seen before the limit adapts. Default 100; 10 to 100,000. Only with `multiple`. */
   readonly minimumCalls?: number | undefined;
@@ -78,7 +77,7 @@ export class Timeout extends EventSource implements Policy {
       TimeoutOutcome,
       PolicyEvent
     >;
-    this.#clock = options.clock ?? policyClock;
+    this.#clock = read.clock();
     this.#rules = timeoutCallRules({
       name: this.name,
       atDeadline: read.oneOf('atDeadline', 'reject', ['reject', 'signal']),

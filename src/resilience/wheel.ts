@@ -8,6 +8,8 @@ const LATE_TICKS = 4;
 const LONGEST_TURN_MS = 250;
 /** What a block counts: little, but not nothing, so that even a host that only blocks reaches its deadlines. */
 const BLOCK_COUNTS_MS = 50;
+/** What an endless delay counts: 24.8 days, the longest that an option may name. */
+const ENDLESS_MS = 2_147_483_647;
 
 /**
  * A hashed timer wheel. Arming and disarming cost a few nanoseconds, where a native timer costs hundreds.
@@ -30,6 +32,7 @@ export class TimerWheel implements PolicyClock {
   #lastStrideMs = 0;
   #interval: ReturnType<typeof setInterval> | undefined;
   #sweepQueued = false;
+  #failedExpiries = 0;
 
   /** `tickMs`: length of a tick in milliseconds, 1 to 1000, default 10. */
   constructor(tickMs = 10) {
@@ -46,6 +49,11 @@ export class TimerWheel implements PolicyClock {
   /** True while the interval exists. */
   get running(): boolean {
     return this.#interval !== undefined;
+  }
+
+  /** Timers that threw as they fell; each was one call's accident and cost no other timer. */
+  get failedExpiries(): number {
+    return this.#failedExpiries;
   }
 
   nowMs(): number {
@@ -65,7 +73,7 @@ export class TimerWheel implements PolicyClock {
     timer.dueMs = this.#aliveMs + Math.ceil(delayMs);
     // Two ticks of margin: `aliveMs` is up to one tick old, and the next tick may count up to two.
     timer.place = Math.floor(timer.dueMs / this.#tickMs) + 3;
-    const slot = this.#slots[timer.place % SLOTS]!;
+    const slot = this.#slots[timer.place % SLOTS] ?? this.#slotOfStrange(timer, delayMs);
     timer.seat = slot.length;
     slot.push(timer);
     timer.stage = 'armed';
@@ -77,6 +85,13 @@ export class TimerWheel implements PolicyClock {
   disarm(timer: Timer): void {
     if (timer.stage === 'armed') this.#unlink(timer);
     timer.stage = 'idle';
+  }
+
+  /** A delay that leads to no slot: the call that waits for it would hang for ever, or end the process. */
+  #slotOfStrange(timer: Timer, delayMs: number): Timer[] {
+    timer.dueMs = this.#aliveMs + (delayMs > 0 ? ENDLESS_MS : 0);
+    timer.place = Math.floor(timer.dueMs / this.#tickMs) + 3;
+    return this.#slots[timer.place % SLOTS]!;
   }
 
   #unlink(timer: Timer): void {
@@ -154,7 +169,12 @@ export class TimerWheel implements PolicyClock {
       // An earlier expiry of this sweep may have ended this call too.
       if (timer.stage !== 'due') continue;
       timer.stage = 'idle';
-      timer.expire();
+      try {
+        timer.expire();
+      } catch {
+        // Thrown on, it would end the process and lose every other timer of this sweep.
+        this.#failedExpiries++;
+      }
     }
   }
 }

@@ -59,6 +59,10 @@ const CASES: readonly (readonly [source: string, target: string, muted: boolean]
     'alertname=LimiterRejecting severity=warning limiter=coins',
     false,
   ],
+  ['alertname=LoadMinimal severity=error', 'alertname=LoadReduced severity=warning', true],
+  ['alertname=LoadMinimal severity=error', 'alertname=LoadReduced severity=warning instance=b:9877', false],
+  ['alertname=StoreDatabaseDown severity=critical', 'alertname=LogErrorsHigh severity=warning', true],
+  ['alertname=StoreDatabaseDown severity=critical', 'alertname=RetriedCallsHigh severity=warning', false],
   [
     'alertname=JobStuck severity=error job_name=publish',
     'alertname=JobFailing severity=error job_name=publish',

@@ -69,10 +69,10 @@ describe('startPrometheus', () => {
   /** Asks until there is an answer that pleases. */
   async function ask<T>(url: string, pleases: (data: T) => boolean): Promise<T> {
     for (let tries = 0; tries < 300; tries += 1) {
-      const answer = await fetch(url).then(
-        (response) => response.json() as Promise<{ data?: T }>,
-        () => undefined,
-      );
+      // While it starts it answers 503 in plain words.
+      const answer = await fetch(url)
+        .then((response) => response.json() as Promise<{ data?: T }>)
+        .catch(() => undefined);
       if (answer?.data !== undefined && pleases(answer.data)) return answer.data;
       await pause(100);
     }

@@ -188,6 +188,79 @@ describe('what clients do', () => {
   });
 });
 
+describe('several middlewares', () => {
+  test('for two metrics in one application each count every request', async () => {
+    const [first, second] = [0, 1].map(() => createMetrics({ processMetrics: 'omit' }));
+    const app = express();
+    app.use(instrumentExpress(first!), instrumentExpress(second!));
+    app.get('/both', ok);
+    const server = await listen(createServer(app));
+    for (let i = 0; i < 3; i += 1) expect(await ask(server, '/both', 'GET')).toBe(200);
+    expect(await seen(first!)).toEqual(['GET /both 200: 3']);
+    expect(await seen(second!)).toEqual(['GET /both 200: 3']);
+  });
+
+  test.each([
+    ['found at once', 0, [3, 3]],
+    ['found after many that were seen once: twice active up to the end of the first', 150, [6, 3]],
+  ])('around something slow count a request once, %s', async (_, quick, expected) => {
+    const metrics = createMetrics({ processMetrics: 'omit' });
+    const held: (() => void)[] = [];
+    const app = express();
+    app.use(instrumentExpress(metrics));
+    app.get('/quick', ok);
+    app.use((_req, _res, next) => void held.push(next));
+    app.use(instrumentExpress(metrics));
+    app.get('/held', (_req, res) => void held.push(() => res.end('ok')));
+    const server = await listen(createServer(app));
+    const go = async () => {
+      await expect.poll(() => held.length).toBe(3);
+      const active = metrics.httpServerActive.value({} as never);
+      for (const next of held.splice(0)) next();
+      return active;
+    };
+    const overlapping = async () => {
+      const asked = [1, 2, 3].map(() => ask(server, '/held', 'GET'));
+      await go();
+      const active = await go();
+      await Promise.all(asked);
+      await expect.poll(() => metrics.httpServerActive.value({} as never)).toBe(0);
+      return active;
+    };
+    for (let i = 0; i < quick; i += 1) await ask(server, '/quick', 'GET');
+    expect([await overlapping(), await overlapping()]).toEqual(expected);
+    expect(await seen(metrics)).toContain('GET /held 200: 6');
+  });
+});
+
+test('a catch-all route that hands on is the route of what nothing else answered', async () => {
+  const { get, seen } = await serve((app) => {
+    app.all('/{*any}', (_req, _res, next) => next());
+    app.get('/known', ok);
+  });
+  expect(await get('/known')).toBe(200);
+  expect(await get('/unknown')).toBe(404);
+  expect(await seen()).toEqual(['GET /known 200: 1', 'GET /{*any} 404: 1']);
+});
+
+test('a trace that is asked for later costs only the exemplar', async () => {
+  const unhandled: unknown[] = [];
+  const note = (error: unknown) => void unhandled.push(error);
+  process.on('unhandledRejection', note);
+  onTestFinished(() => void process.off('unhandledRejection', note));
+  const metrics = createMetrics({ processMetrics: 'omit' });
+  const app = express();
+  const exemplar = async () => {
+    throw new Error('no tracer');
+  };
+  app.use(instrumentExpress(metrics, { exemplar: exemplar as never }));
+  app.get('/traced', ok);
+  expect(await ask(await listen(createServer(app)), '/traced', 'GET')).toBe(200);
+  expect(await seen(metrics)).toEqual(['GET /traced 200: 1']);
+  expect(await textOf([metrics.httpServerDuration], { format: 'openmetrics' })).not.toContain('# {');
+  expect(unhandled).toEqual([]);
+});
+
 test('a trace is the exemplar of its request in OpenMetrics; a question that throws costs only the exemplar', async () => {
   const metrics = createMetrics({ processMetrics: 'omit' });
   const traces = ['4bf92f3577b34da6a3ce929d0e0e4736'];

@@ -135,6 +135,50 @@ describe('what lives now', () => {
     expect(await scraped('flow_capture_gaps_total', 'all')).toEqual(['{flow=tokens} 0']);
   });
 
+  test('an entry that is no date is not timed; a list that cannot be read changes nothing and throws nothing', async () => {
+    const tokens = trackFlow(metrics, 'tokens', options);
+    const broken = {
+      *[Symbol.iterator]() {
+        yield { id: 1, status: 'active' };
+        throw new Error('cursor lost');
+      },
+    };
+    for (const living of [broken, undefined, 7, [null], [{ status: 'active' }], [{ id: 1, status: 2 }]]) {
+      tokens.seed(living as never);
+      expect(await scraped('flow_items', 'all')).toEqual([]);
+      expect(tokens.size).toBe(0);
+    }
+    tokens.seed([
+      { id: 1, status: 'active', enteredAt: '2023-01-01' as never },
+      { id: 2, status: 'active', enteredAt: null as never },
+      { id: 3, status: 'active', enteredAt: new Date('no date') },
+    ]);
+    expect(await scraped('flow_items')).toEqual(['{flow=tokens,status=active} 3']);
+    expect(await scraped('flow_oldest_item_timestamp_seconds', 'all')).toEqual([]);
+  });
+
+  test('a tracker that was stopped counts nothing and brings nothing back', async () => {
+    const tokens = trackFlow(metrics, 'tokens', options);
+    tokens.seed([{ id: 1, status: 'active' }]);
+    tokens.moved(1, 'active', 'archived');
+    tokens.stop();
+    tokens.stop();
+    expect(await scraped('flow_capture_info', 'all')).toEqual([]);
+    tokens.seed([{ id: 2, status: 'active' }]);
+    tokens.moved(2, 'active', 'archived');
+    expect(await scraped('flow_items', 'all')).toEqual([]);
+    expect(await scraped('flow_transitions_total')).toEqual(['{flow=tokens,from=active,to=archived} 1']);
+    const next = trackFlow(metrics, 'tokens', options);
+    next.seed([{ id: 3, status: 'active' }]);
+    // The end of the first was told already: it must not end the second.
+    tokens.stop();
+    expect(await scraped('flow_capture_info')).toEqual(['{flow=tokens,mode=told} 1']);
+    expect(await scraped('flow_items')).toEqual(['{flow=tokens,status=active} 1']);
+    expect(() => trackFlow(metrics, 'tokens', options)).toThrow(
+      'a flow "tokens" is on these metrics already',
+    );
+  });
+
   test('goes with the tracker, and the name is free again; before, it is taken', async () => {
     const tokens = trackFlow(metrics, 'tokens', options);
     expect(() => trackFlow(metrics, 'tokens', options)).toThrow(
@@ -155,17 +199,17 @@ test.each([
   [
     'tokens',
     { statuses: ['none'] },
-    'option statuses must be texts without >, none of them none or other; got "none"',
+    'texts of 1 to 100 characters without >, none of them none or other; got "none"',
   ],
   [
     'tokens',
     { moves: ['monitoring>gone'] },
-    'option moves must be moves such as monitoring>active between the statuses',
+    'option moves must be a list of moves such as monitoring>active between two of the statuses',
   ],
   [
     'tokens',
     { limitsMs: { active: { warning: 0 } } },
-    'option limitsMs[active] must be milliseconds above 0',
+    'trackFlow: option limitsMs[active].warning must be milliseconds above 0',
   ],
   ['tokens', { maxItems: 0 }, 'option maxItems must be a whole number from 1 to 100000'],
 ])('%s with %j is refused', (name, wrong, message) => {

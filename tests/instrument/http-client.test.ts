@@ -150,6 +150,26 @@ describe('the host', () => {
     expect(await seen(second)).toEqual(['b GET 200 none: 2']);
   });
 
+  test('is observed once for each metrics: a second time is refused until the first has ended', async () => {
+    const { host, url } = await serve((_req, res) => void res.end('ok'));
+    const metrics = createMetrics({ processMetrics: 'omit' });
+    const end = instrumentFetch(metrics, { apis: { [host]: 'a' } });
+    // The series are the owner, in whatever object they come.
+    const copy = { httpClientDuration: metrics.httpClientDuration };
+    for (const same of [metrics, copy]) {
+      expect(() => instrumentFetch(same, { apis: { [host]: 'b' } })).toThrow(
+        expect.objectContaining({ code: 'NAME_TAKEN', message: expect.stringContaining('apis') }),
+      );
+    }
+    await (await fetch(url)).text();
+    expect(await seen(metrics)).toEqual(['a GET 200 none: 1']);
+    end();
+    onTestFinished(instrumentFetch(metrics, { apis: { [host]: 'b' } }));
+    end();
+    await (await fetch(url)).text();
+    expect(await seen(metrics)).toEqual(['a GET 200 none: 1', 'b GET 200 none: 1']);
+  });
+
   test('never hears of our accidents: a clock and a tracer that throw, a message of another shape', async () => {
     const { host, url } = await serve((_req, res) => void res.end('ok'));
     const uncaught: unknown[] = [];

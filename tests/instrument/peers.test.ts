@@ -39,7 +39,7 @@ describe('opossum 10', () => {
     let act: () => Promise<unknown> = async () => 'ok';
     const breaker = new Opossum(() => act(), {
       name: 'quotes',
-      resetTimeout: 30,
+      resetTimeout: 300,
       timeout: false,
       volumeThreshold: 2,
       ...options,
@@ -136,6 +136,28 @@ describe('opossum 10', () => {
     watchOpossum(metrics, second, { name: 'renamed' })();
     expect(second.listenerCount('success')).toBe(before);
   });
+
+  test('one that was shut down gives its name to the next, whose own end is then the only one', async () => {
+    const metrics = fresh();
+    const { breaker: first } = make();
+    const endFirst = watchOpossum(metrics, first);
+    await first.fire();
+    const { breaker: second } = make();
+    expect(() => watchOpossum(metrics, second)).toThrow(
+      'a circuit breaker "quotes" is on these metrics already',
+    );
+    first.shutdown();
+    const endSecond = watchOpossum(metrics, second);
+    await second.fire();
+    expect(await scraped(metrics, 'circuit_breaker_state')).toEqual(['{breaker=quotes,state=closed} 1']);
+    expect(await scraped(metrics, 'circuit_breaker_calls_total')).toEqual([
+      '{breaker=quotes,outcome=success} 2',
+    ]);
+    endFirst();
+    expect(await scraped(metrics, 'circuit_breaker_state')).toEqual(['{breaker=quotes,state=closed} 1']);
+    endSecond();
+    expect(await scraped(metrics, 'circuit_breaker_state', 'all')).toEqual([]);
+  });
 });
 
 describe('cockatiel 4', () => {
@@ -208,6 +230,25 @@ describe('cockatiel 4', () => {
     await policy.execute(() => 1).catch(() => {});
     await turn();
     expect(await scraped(metrics, 'retry_attempts_total')).toEqual(before);
+  });
+
+  test('several parts of a kind are told apart by a number, and one part that stands twice is one', async () => {
+    const metrics = fresh();
+    const limit = () => timeout(1_000, TimeoutStrategy.Aggressive);
+    const [outer, inner, attempts] = [limit(), limit(), retry(handleAll, { maxAttempts: 1 })];
+    const policy = wrap(outer, attempts, inner, outer);
+    const end = watchCockatiel(metrics, policy as never, { name: 'quotes' });
+    expect(await policy.execute(() => 1)).toBe(1);
+    expect(await scraped(metrics, 'timeout_calls_total')).toEqual([
+      '{policy=quotes,outcome=success} 2',
+      '{policy=quotes_2,outcome=success} 1',
+    ]);
+    expect(await scraped(metrics, 'retry_attempts_total')).toEqual(['{policy=quotes,outcome=success} 1']);
+    end();
+    watchCockatiel(metrics, wrap(limit(), limit()) as never, { name: 'quotes' });
+    expect(() => watchCockatiel(metrics, limit() as never, { name: 'quotes_2' })).toThrow(
+      'a timeout "quotes_2" is on these metrics already',
+    );
   });
 
   test('a name that is none is refused', () => {

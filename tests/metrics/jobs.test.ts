@@ -152,3 +152,44 @@ test('signs of life, missed runs, restarts by hand and a crash loop are seen', a
   await clock.advance(0);
   expect(await stopped).toEqual(['work']);
 });
+
+test('jobs that come and go leave the series of the last 20 behind, and a name that comes back begins at zero', async () => {
+  const metrics = createMetrics({ processMetrics: 'omit' });
+  const clock = handClock();
+  const series = jobSeries(metrics);
+  const supervisor = createSupervisor({ clock, random: () => 0, on: (event) => series.take(event) });
+  series.follow(supervisor);
+  const lines = async (name: string) => {
+    metrics.refreshSelf();
+    return (await textOf(metrics.registry)).split('\n').filter((line) => line.startsWith(`${name}{`));
+  };
+  const start = (name: string) =>
+    supervisor.start({ name, intervalMs: 1_000, deadlineMs: 100, run: async () => {} });
+  start('steady');
+  await clock.advance(0);
+  await lines('job_state');
+  const before = metrics.budget.used;
+  for (let n = 0; n < 100; n += 1) {
+    start(`upload_${n}`);
+    await clock.advance(0);
+    await lines('job_state');
+    await supervisor.stop(`upload_${n}`);
+  }
+  const names = (await lines('job_restarts_total')).map((line) => /"(.*)"/.exec(line)![1]);
+  expect(names).toEqual(['steady', ...Array.from({ length: 20 }, (_, n) => `upload_${80 + n}`)]);
+  const perJob = 6 + 5 + 4 + 16;
+  expect(metrics.budget.used - before).toBe(20 * perJob);
+  expect(await lines('job_state')).toContain('job_state{job_name="upload_99",state="stopped"} 1');
+
+  start('upload_3');
+  await clock.advance(0);
+  expect(await lines('job_runs_total')).toContain('job_runs_total{job_name="upload_3",outcome="success"} 1');
+  const [heartbeat] = (await lines('job_last_heartbeat_timestamp_seconds')).slice(-1);
+  expect(Math.abs(Number(heartbeat!.split(' ')[1]) - Date.now() / 1000)).toBeLessThan(3_600);
+});
+
+test('a clock that is no function is refused', () => {
+  expect(() => jobSeries(createMetrics({ processMetrics: 'omit' }), 5 as never)).toThrow(
+    'jobSeries: option nowSeconds must be a function; got 5',
+  );
+});

@@ -1,6 +1,6 @@
 /** Checks the series of the policies as a scrape reads them: all there at zero, every decision counted, one state true. */
-import { afterEach, describe, expect, test } from 'vitest';
-import { watchPolicies } from '../../src/metrics/policies.js';
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
+import { watchedBreakers, watchPolicies } from '../../src/metrics/policies.js';
 import { createMetrics, type Metrics } from '../../src/metrics/registry.js';
 import { createScraper } from '../../src/metrics/scrape.js';
 import { CircuitBreaker } from '../../src/resilience/breaker.js';
@@ -168,6 +168,27 @@ describe('a circuit breaker', () => {
   });
 });
 
+test('a policy that two chains share is watched until the last of them ends, each end counted once', async () => {
+  const breaker = new CircuitBreaker({ name: 'quotes', clock });
+  const limiter = new Limiter({ name: 'gate', limit: 1, clock });
+  const chain = (name: string) => wrap(new Timeout({ name, clock }), breaker, limiter);
+  fresh();
+  const [first, second] = ['a', 'b'].map((name) => watchPolicies(metrics, [chain(name)]));
+  first!();
+  first!();
+  expect(watchedBreakers(metrics)).toEqual([breaker]);
+  await breaker.execute(() => limiter.execute(works));
+  expect(await scraped('circuit_breaker_state')).toEqual(['{breaker=quotes,state=closed} 1']);
+  expect(await scraped('circuit_breaker_calls_total')).toEqual(['{breaker=quotes,outcome=success} 1']);
+  expect(await scraped('limiter_calls_total')).toEqual(['{limiter=gate,outcome=success} 1']);
+  expect(await scraped('limiter_limit')).toEqual(['{limiter=gate} 1']);
+  second!();
+  expect(watchedBreakers(metrics)).toEqual([]);
+  for (const gone of ['circuit_breaker_state', 'limiter_limit'])
+    expect(await scraped(gone, 'all')).toEqual([]);
+  watchPolicies(metrics, [new CircuitBreaker({ name: 'quotes', clock })]);
+});
+
 test('a wrapped chain is watched member by member: retry with its budget, timeout, limiter, fallback with its cache', async () => {
   const budget = new RetryBudget({ name: 'quotes', maxTokens: 2, ratio: 0, minPerSecond: 0, clock });
   const chain = wrap(
@@ -252,4 +273,22 @@ test('a refresher that throws costs only its own series, and is counted', async 
   stop();
   await scraped('circuit_breaker_state');
   expect(metrics.refreshFailures.value({})).toBe(1);
+});
+
+test('a refresher that answers later is counted as one that failed, and its error ends nothing', async () => {
+  fresh();
+  const unhandled: unknown[] = [];
+  const note = (error: unknown) => void unhandled.push(error);
+  process.on('unhandledRejection', note);
+  onTestFinished(() => void process.off('unhandledRejection', note));
+  const late = async () => {
+    throw new Error('broken');
+  };
+  metrics.onScrape(late as () => void);
+  metrics.onScrape((async () => {}) as () => void);
+  watchPolicies(metrics, [new CircuitBreaker({ name: 'quotes', clock })]);
+  expect(await scraped('circuit_breaker_state')).toEqual(['{breaker=quotes,state=closed} 1']);
+  expect(metrics.refreshFailures.value({})).toBe(2);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(unhandled).toEqual([]);
 });

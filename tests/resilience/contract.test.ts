@@ -7,7 +7,8 @@ import { Fallback } from '../../src/resilience/fallback.js';
 import { aimdLimit, gradientLimit } from '../../src/resilience/limit.js';
 import { Limiter } from '../../src/resilience/limiter.js';
 import { ManualClock } from '../../src/resilience/manual-clock.js';
-import { type CallContext, type Policy, wrap } from '../../src/resilience/policy.js';
+import { type CallContext, type Policy, policiesOf, wrap } from '../../src/resilience/policy.js';
+import { RateLimiter } from '../../src/resilience/rate-limiter.js';
 import { Retry } from '../../src/resilience/retry.js';
 import { RetryBudget } from '../../src/resilience/retry-budget.js';
 import { Timeout } from '../../src/resilience/timeout.js';
@@ -39,11 +40,15 @@ const members: Record<string, (clock: ManualClock) => Policy> = {
   limiter: (clock) => new Limiter({ name, clock, limit: 1 }),
   'AIMD limiter': (clock) => new Limiter({ name, clock, limit: aimdLimit() }),
   'gradient limiter': (clock) => new Limiter({ name, clock, limit: gradientLimit() }),
+  'rate limiter': (clock) => new RateLimiter({ name, clock, ratePerSecond: 4.5, burst: 10 }),
+  'rate limiter that slows down': (clock) =>
+    new RateLimiter({ name, clock, ratePerSecond: 4.5, burst: 10, slowRatio: 0.8 }),
   'all of them': (clock) =>
     wrap(
       new Fallback({ name, clock }),
       new Limiter({ name, clock, limit: 2 }),
       new Retry({ name, clock, maxRetries: 1 }),
+      new RateLimiter({ name, clock, ratePerSecond: 4.5, burst: 10 }),
       new CircuitBreaker({ name, clock }),
       new Timeout({ name, clock }),
     ),
@@ -108,6 +113,14 @@ describe.each(Object.entries(members))('%s', (_, make) => {
     const options = { signal: AbortSignal.abort(reason) };
     expect(await failure(policy.execute(() => void calls++, options))).toBe(reason);
     expect(calls).toBe(0);
+    expect(clock.size).toBe(0);
+  });
+
+  test('tells a caller that has given up its own reason also when the policy would turn the call away', async () => {
+    const { clock, policy } = setUp();
+    for (const part of policiesOf(policy)) if (part instanceof CircuitBreaker) part.forceOpen();
+    const reason = new Error('gone');
+    expect(await failure(policy.execute(() => 1, { signal: AbortSignal.abort(reason) }))).toBe(reason);
     expect(clock.size).toBe(0);
   });
 

@@ -4,7 +4,8 @@ import type { PolicyEvent } from '../../src/resilience/events.js';
 import { Fallback } from '../../src/resilience/fallback.js';
 import type { FallbackOptions } from '../../src/resilience/fallback-options.js';
 import { ManualClock } from '../../src/resilience/manual-clock.js';
-import type { CallContext } from '../../src/resilience/policy.js';
+import { type CallContext, wrap } from '../../src/resilience/policy.js';
+import { Retry } from '../../src/resilience/retry.js';
 import { deferred, failure, settle, turn } from './drive.js';
 
 function setUp(options: Partial<FallbackOptions<string>> = {}) {
@@ -90,6 +91,72 @@ test('an answered 503 is a failure; when nothing stands in, it is the answer', a
   const alone = new Fallback<Response>({ name: 'q', clock, maxAgeMs: 1_000 });
   expect(await alone.execute(() => busy, { key: 'a' })).toBe(busy);
   expect(alone.entries).toBe(0);
+});
+
+test('lets go of every answered failure that another answer replaced, and of no other', async () => {
+  const clock = new ManualClock();
+  const busy = () => new Response('busy', { status: 503 });
+  const replaced = [busy(), busy()];
+  const fine = new Response('fine');
+  const helped = new Fallback<Response>({
+    name: 'q',
+    clock,
+    alternative: () => replaced[1]!,
+    reduced: () => fine,
+  });
+  expect(await helped.execute(() => replaced[0]!)).toBe(fine);
+  expect(replaced.map(({ bodyUsed }) => bodyUsed)).toEqual([true, true]);
+  expect(await fine.text()).toBe('fine');
+  const alone = new Fallback<Response>({ name: 'q', clock });
+  expect(await (await alone.execute(busy)).text()).toBe('busy');
+  // A stand-in that hands the failure on has made it the answer.
+  const same = busy();
+  const through = new Fallback<Response>({
+    name: 'q',
+    clock,
+    alternative: (_, failing) => failing as Response,
+    isFailure: (value) => value === same && isFirst(),
+  });
+  let looks = 0;
+  const isFirst = () => ++looks === 1;
+  expect(await (await through.execute(() => same)).text()).toBe('busy');
+});
+
+test('a call that its callers gave up tells no answer, whoever was being asked', async () => {
+  for (const whom of ['primary', 'alternative']) {
+    const work = deferred<string>();
+    const { fallback, events } = setUp({ alternative: () => work.promise });
+    const fn = whom === 'primary' ? () => work.promise : down;
+    const caller = new AbortController();
+    const ending = failure(fallback.execute(fn, { signal: caller.signal }));
+    await turn();
+    caller.abort(new Error('gone'));
+    expect(await ending).toMatchObject({ message: 'gone' });
+    await turn();
+    work.resolve('too late');
+    await turn();
+    expect(events).toEqual([]);
+  }
+});
+
+test('a run that asks for its own key is refused instead of waiting for itself, also round a corner', async () => {
+  const { clock, fallback } = setUp({ maxAgeMs: 1_000 });
+  const refused = { code: 'FALLBACK_RECURSION', fallback: 'quotes', key: 'sol' };
+  const retry = new Retry({ name: 'again', clock, isRetryable: () => false });
+  const inside = (context: CallContext) => wrap(retry, fallback).execute(async () => 'inner', context);
+  expect(await failure(fallback.execute(inside, { key: 'sol' }))).toMatchObject(refused);
+  const other = new Fallback<string>({ name: 'other', clock });
+  const corner = wrap(fallback, other).execute(inside, { key: 'sol' });
+  expect(await failure(corner)).toMatchObject(refused);
+  // Another key, or another policy, is no recursion.
+  const apart = fallback.execute(
+    ({ signal }) => fallback.execute(async () => 'btc', { key: 'btc', signal }),
+    {
+      key: 'sol',
+    },
+  );
+  expect(await apart).toBe('btc');
+  expect(await wrap(fallback, other).execute(async () => 'fine', { key: 'sol' })).toBe('fine');
 });
 
 test('leaves alone what it does not handle, aborts first of all', async () => {

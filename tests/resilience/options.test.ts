@@ -6,10 +6,13 @@ import { PolicyOptionError } from '../../src/resilience/errors.js';
 import { Fallback } from '../../src/resilience/fallback.js';
 import { aimdLimit, fixedLimit, gradientLimit } from '../../src/resilience/limit.js';
 import { Limiter } from '../../src/resilience/limiter.js';
+import { LoadController } from '../../src/resilience/load-controller.js';
 import { wrap } from '../../src/resilience/policy.js';
+import { RateLimiter } from '../../src/resilience/rate-limiter.js';
 import { Retry } from '../../src/resilience/retry.js';
 import { RetryBudget } from '../../src/resilience/retry-budget.js';
 import { Timeout } from '../../src/resilience/timeout.js';
+import { WorkSizer } from '../../src/resilience/work-sizer.js';
 
 const makers: Record<string, (options: never) => unknown> = {
   breaker: (options) => new CircuitBreaker(options),
@@ -18,9 +21,12 @@ const makers: Record<string, (options: never) => unknown> = {
   timeout: (options) => new Timeout(options),
   fallback: (options) => new Fallback(options),
   limiter: (options) => new Limiter(options),
+  rate: (options) => new RateLimiter(options),
   aimd: (options) => aimdLimit(options),
   gradient: (options) => gradientLimit(options),
   batch: (options) => batchSize(options),
+  load: (options) => new LoadController(options),
+  work: (options) => new WorkSizer(options),
 };
 
 const name = 'x';
@@ -91,12 +97,55 @@ const wrong: [string, object, string][] = [
   ['limiter', { name, limit: 1, maxWaitMs: 0 }, 'maxWaitMs'],
   ['limiter', { name, limit: 1, judgeError: 1 }, 'judgeError'],
   ['limiter', { name, limit: 1, judgeAnswer: 1 }, 'judgeAnswer'],
+  ['rate', { name }, 'ratePerSecond'],
+  ['rate', { name, ratePerSecond: 0 }, 'ratePerSecond'],
+  ['rate', { name, ratePerSecond: Number.NaN }, 'ratePerSecond'],
+  ['rate', { name, ratePerSecond: 1, burst: 0 }, 'burst'],
+  ['rate', { name, ratePerSecond: 1, burst: 1.5 }, 'burst'],
+  ['rate', { name, ratePerSecond: 1, maxQueue: -1 }, 'maxQueue'],
+  ['rate', { name, ratePerSecond: 1, maxWaitMs: -1 }, 'maxWaitMs'],
+  ['rate', { name, ratePerSecond: 1, maxPauseMs: 2 ** 31 }, 'maxPauseMs'],
+  ['rate', { name, ratePerSecond: 1, slowRatio: 0 }, 'slowRatio'],
+  ['rate', { name, ratePerSecond: 1, slowMs: 5 }, 'slowMs'],
+  ['rate', { name, ratePerSecond: 1, slowRatio: 0.5, slowMs: 0 }, 'slowMs'],
+  ['rate', { name, ratePerSecond: 1, askedPauseMs: 5 }, 'askedPauseMs'],
+  ['rate', { name, ratePerSecond: 1, whileWaiting: 'keep' }, 'whileWaiting'],
+  ['rate', { name, ratePerSecond: 1, perSecond: 1 }, 'perSecond'],
   ['aimd', { min: 0 }, 'min'],
   ['aimd', { min: 5, max: 4 }, 'max'],
   ['aimd', { initial: 201 }, 'initial'],
   ['aimd', { backoffRatio: 1 }, 'backoffRatio'],
   ['gradient', { tolerance: 0.5 }, 'tolerance'],
   ['gradient', { smoothing: 0 }, 'smoothing'],
+  ['load', { cpuReducedRatio: 1.1 }, 'cpuReducedRatio'],
+  ['load', { cpuReducedRatio: 0.9, cpuMinimalRatio: 0.8 }, 'cpuMinimalRatio'],
+  ['load', { memoryReducedRatio: -1 }, 'memoryReducedRatio'],
+  ['load', { memoryMinimalRatio: 0.7 }, 'memoryMinimalRatio'],
+  ['load', { workReducedRatio: Number.NaN }, 'workReducedRatio'],
+  ['load', { workMinimalRatio: 0.7 }, 'workMinimalRatio'],
+  ['load', { hysteresisRatio: 0.6 }, 'hysteresisRatio'],
+  ['load', { samples: 0 }, 'samples'],
+  ['load', { reducedPriority: 11 }, 'reducedPriority'],
+  ['load', { minimalPriority: 2 }, 'minimalPriority'],
+  ['load', { maxDeferred: -1 }, 'maxDeferred'],
+  ['load', { maxDeferMs: 0 }, 'maxDeferMs'],
+  ['load', { drainCpuRatio: 0 }, 'drainCpuRatio'],
+  ['load', { drainParallelism: 0 }, 'drainParallelism'],
+  ['load', { clock: {} }, 'clock'],
+  ['load', { cpuRatio: 0.5 }, 'cpuRatio'],
+  ['work', { name: '' }, 'name'],
+  ['work', { name, batch: 5 }, 'batch'],
+  ['work', { name, minBatch: 0 }, 'minBatch'],
+  ['work', { name, maxBatch: 5 }, 'maxBatch'],
+  ['work', { name, parallel: 11 }, 'parallel'],
+  ['work', { name, minParallel: 0 }, 'minParallel'],
+  ['work', { name, maxParallel: 0 }, 'maxParallel'],
+  ['work', { name, highCpuRatio: 2 }, 'highCpuRatio'],
+  ['work', { name, lowCpuRatio: 0.9 }, 'lowCpuRatio'],
+  ['work', { name, longQueue: 0 }, 'longQueue'],
+  ['work', { name, maxStepRatio: 0 }, 'maxStepRatio'],
+  ['work', { name, pauseMs: -1 }, 'pauseMs'],
+  ['work', { name, adapts: true }, 'adapts'],
   ['batch', { min: 0 }, 'min'],
   ['batch', { max: 5 }, 'max'],
   ['batch', { initial: 5 }, 'initial'],

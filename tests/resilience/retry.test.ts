@@ -201,13 +201,27 @@ test('the limit on the whole call ends a hung attempt, and keeps waits from outl
 });
 
 test('an abort ends a wait at once', async () => {
-  const { clock, retry } = setUp();
+  const { clock, retry, told } = setUp();
   const caller = new AbortController();
   const call = retry.execute(() => raise(), { signal: caller.signal });
   const ending = settle(call, clock);
   caller.abort(new Error('gone'));
   expect(clock.size).toBe(0);
   expect(await ending).toMatchObject({ error: { message: 'gone' } });
+  expect(told).toEqual(['1 retried 1000', '2 aborted 0']);
+});
+
+test('a deadline of the caller that falls while a call waits is told as out of time', async () => {
+  const { clock, retry, told } = setUp();
+  const caller = new AbortController();
+  const ending = settle(
+    retry.execute(() => raise(), { signal: caller.signal }),
+    clock,
+  );
+  const reason = new DOMException('too late', 'TimeoutError');
+  caller.abort(reason);
+  expect(await ending).toEqual({ error: reason });
+  expect(told).toEqual(['1 retried 1000', '2 out_of_time 0']);
 });
 
 test('a wait keeps the process alive unless told otherwise', async () => {

@@ -177,7 +177,7 @@ describe('moments of the wall clock', () => {
   test('need a clock that knows them', () => {
     const { wallMs: _, ...clock } = manualClock().clock;
     expect(() => createSupervisor({ clock }).start(daily)).toThrow(
-      'job reader: every.from is wall, but must be start, unless the clock has wallMs',
+      'job reader: every.from is "wall", but must be start, unless the clock has wallMs',
     );
   });
 });

@@ -98,6 +98,36 @@ test('a delay of more than a turn of the wheel waits for its own turn', async ()
   await until(() => bell.rung === 1);
 });
 
+test('a timer that throws as it falls is counted and costs no other timer of its tick', async () => {
+  const wheel = new TimerWheel();
+  const bad = new Bell(() => {
+    throw new Error('broken');
+  });
+  const [before, after] = [new Bell(), new Bell()];
+  for (const bell of [before, bad, after]) wheel.arm(bell, 20);
+  await until(() => after.rung === 1);
+  expect([before.rung, bad.rung, wheel.size, wheel.failedExpiries]).toEqual([1, 1, 0, 1]);
+});
+
+test('a delay that is no number or negative falls at the next tick, an endless one not before the longest', async () => {
+  const wheel = new TimerWheel();
+  const soon = [Number.NaN, undefined as never, 'soon' as never, -1, -5_000, Number.NEGATIVE_INFINITY].map(
+    (delayMs) => {
+      const bell = new Bell();
+      wheel.arm(bell, delayMs);
+      return bell;
+    },
+  );
+  const never = new Bell();
+  wheel.arm(never, Number.POSITIVE_INFINITY);
+  expect(wheel.size).toBe(7);
+  await until(() => soon.every(({ rung }) => rung === 1));
+  expect(never.rung).toBe(0);
+  expect(never.dueMs).toBeGreaterThanOrEqual(2_147_483_647);
+  wheel.disarm(never);
+  expect(wheel.size).toBe(0);
+});
+
 test('keeps the process alive only for a timer that asks for it', () => {
   const alive = () => process.getActiveResourcesInfo().filter((one) => one === 'Timeout').length;
   const before = alive();

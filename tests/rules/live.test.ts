@@ -20,6 +20,8 @@ const ABSENT: readonly (readonly [metric: RegExp, why: string])[] = [
   [/^(fallback_served_total|policy:fallback_\w+:\w+)$/, 'the demo has no fallback'],
   [/^(notification_|channel:notification_)/, 'the demo has no channel'],
   [/^probe_|^probe:/, 'the demo probes nothing'],
+  [/^maintenance_/, 'the demo plans no work'],
+  [/^(load_mode|lane_size_changes_total)$/, 'the demo sheds no load and sizes no lane'],
   [/^flowgauge_tls_certificate_expiry_timestamp_seconds$/, 'the demo speaks no TLS'],
   [/^alertmanager_|^prometheus_notifications_errors_total$/, 'no Alertmanager runs'],
   [/^ALERTS$/, 'nothing critical fires'],

@@ -1,15 +1,6 @@
 /** Checks the package as its user gets it: packed, unpacked beside its dependencies, compiled against, and run from the guide. */
 import { execFile, spawn } from 'node:child_process';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -17,28 +8,21 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { apiReference } from '../../scripts/api-reference.mjs';
 import { eventually, projectRoot, samplesOf } from '../harness/exporter.js';
 import { freePort } from '../harness/ports.js';
+import { guideFile, installPackage } from './packed.js';
 
 const run = promisify(execFile);
 const directory = mkdtempSync(join(tmpdir(), 'flowgauge-consumer-'));
-const modules = join(directory, 'node_modules');
 
-beforeAll(async () => {
-  const packing = ['pack', '--ignore-scripts', '--silent', '--pack-destination', directory];
-  const { stdout } = await run('npm', packing, { cwd: projectRoot });
-  mkdirSync(join(modules, 'flowgauge'), { recursive: true });
-  const tarball = join(directory, stdout.trim().split('\n').at(-1)!);
-  await run('tar', ['-xzf', tarball, '-C', join(modules, 'flowgauge'), '--strip-components=1']);
-  const installed = join(projectRoot, 'node_modules');
-  for (const name of readdirSync(installed).filter((one) => !one.startsWith('.'))) {
-    symlinkSync(join(installed, name), join(modules, name));
-  }
-  writeFileSync(join(directory, 'package.json'), '{"name":"consumer","type":"module"}');
-});
+beforeAll(() => installPackage(directory));
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 test('the types of the package are whole, also for a user who checks the types of all packages', async () => {
   cpSync(join(projectRoot, 'examples/sdk'), join(directory, 'src'), { recursive: true });
+  const guide = readFileSync(join(projectRoot, 'docs/sdk.md'), 'utf8');
+  const blocks = [...guide.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, text]) => text!);
+  expect(blocks.length).toBeGreaterThan(0);
+  for (const [i, text] of blocks.entries()) writeFileSync(join(directory, 'src', `guide-${i}.ts`), text);
   const compilerOptions = {
     target: 'ES2022',
     module: 'NodeNext',
@@ -55,9 +39,20 @@ test('the types of the package are whole, also for a user who checks the types o
   expect(stdout).toBe('');
 });
 
-test('the service of the guide runs as it stands there, and its breaker is on /metrics', async () => {
+test('every file of the package that the guide names is in it', () => {
   const guide = readFileSync(join(projectRoot, 'docs/sdk.md'), 'utf8');
-  const service = /```js\n(\/\/ service\.mjs\n[\s\S]*?)```/.exec(guide)![1]!;
+  const named = [...guide.matchAll(/node_modules\/flowgauge\/[\w./-]+/g)].map(([path]) => path);
+  const examples = [...guide.matchAll(/examples\/sdk\/[\w.]*/g)].map(
+    ([path]) => `node_modules/flowgauge/${path}`,
+  );
+  expect(named.length).toBeGreaterThan(3);
+  expect(examples.length).toBeGreaterThan(1);
+  const missing = [...named, ...examples].filter((path) => !existsSync(join(directory, path)));
+  expect(missing).toEqual([]);
+});
+
+test('the service of the guide runs as it stands there, and its breaker is on /metrics', async () => {
+  const service = guideFile('service.mjs');
   // A dependency that is always down: the guide's own takes half a minute to show all of it.
   const down = service.replace('Date.now() % 30_000 < 10_000', 'Date.now() > 0');
   expect(down).not.toBe(service);

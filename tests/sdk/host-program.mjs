@@ -21,6 +21,7 @@ const {
   instrumentFetch,
   Limiter,
   metricsHandler,
+  RateLimiter,
   Retry,
   RetryBudget,
   Timeout,
@@ -36,28 +37,56 @@ const asyncBoom = async () => boom();
 const metrics = createMetrics();
 metrics.startEventLoopDelay();
 metrics.onScrape(boom);
+metrics.onScrape(asyncBoom);
 const name = 'quotes';
 const budget = new RetryBudget({ name });
-const policies = [
-  new Fallback({ name, staticValue: 'static', isFailure: boom, handles: boom, alternative: asyncBoom }),
-  new Limiter({ name, limit: 2, judgeError: boom, judgeAnswer: boom }),
-  new Retry({ name, baseDelayMs: 1, maxRetries: 1, budget, isRetryable: boom, isRetryableAnswer: boom }),
-  new CircuitBreaker({ name, judgeError: boom, judgeAnswer: boom, recoveryTimeoutMs: 60_000 }),
-  new Timeout({ name, timeoutMs: 1_000 }),
-];
-const policy = wrap(...policies);
-watchPolicies(metrics, [policy]);
+
+/** All policies around one another, with every question that may be given to them answered by `hook`. */
+function policyOf(name, hook) {
+  return wrap(
+    new Fallback({ name, staticValue: 'static', isFailure: hook, handles: hook, alternative: asyncBoom }),
+    new Limiter({
+      name,
+      limit: { needs: 'outcome', initial: { limit: 2 }, next: hook },
+      judgeError: hook,
+      judgeAnswer: hook,
+    }),
+    new Retry({
+      name,
+      baseDelayMs: 1,
+      maxRetries: 1,
+      budget,
+      isRetryable: hook,
+      isRetryableAnswer: hook,
+      random: hook,
+    }),
+    new RateLimiter({ name, ratePerSecond: 1_000, burst: 1_000, askedPauseMs: hook }),
+    new CircuitBreaker({ name, judgeError: hook, judgeAnswer: hook, recoveryTimeoutMs: 60_000 }),
+    new Timeout({ name, timeoutMs: 1_000 }),
+  );
+}
+
+const policy = policyOf(name, boom);
+// The same host with hooks that answer later, and then with an error.
+const later = policyOf('later', asyncBoom);
+watchPolicies(metrics, [policy, later]);
+later.onEvent(asyncBoom);
 policy.onEvent(boom);
 policy.onEvent(asyncBoom);
 
 createLogger({ level: 'silent' }).info('to standard output');
 const log = createLogger({ traceId: boom, stream: { write() {} } });
+const laterLog = createLogger({ traceId: asyncBoom, stream: { write: boom } });
 const stopFetch = instrumentFetch(metrics, { apis: { '127.0.0.1': 'self' }, exemplar: boom });
 const middleware = instrumentExpress(metrics, { exemplar: boom });
+const otherMetrics = createMetrics({ processMetrics: 'omit' });
+const stopOther = instrumentFetch(otherMetrics, { apis: {}, exemplar: asyncBoom });
+const other = instrumentExpress(otherMetrics, { exemplar: asyncBoom });
 const scrape = metricsHandler(metrics);
 
 const server = createServer((request, response) => {
   middleware(request, response, () => {
+    other(request, response, () => {});
     if (request.url === '/metrics') scrape(request, response);
     else if (request.url === '/begun') {
       // A host that begins an answer of its own and hands the request on as well.
@@ -91,6 +120,11 @@ for (const work of [
 ]) {
   answers.push(await inContext({ flow: 'tokens' }, () => policy.execute(work)));
 }
+const laterAnswers = [];
+for (const work of [async () => 'quote', asyncBoom]) {
+  laterAnswers.push(await later.execute(work));
+}
+laterLog.error('told to a full disk', { err: new Error('x') });
 log.error('told', {
   err: new Error('x'),
   get bad() {
@@ -103,13 +137,16 @@ const text = await (await fetch(`${url}/metrics`)).text();
 await new Promise((resolve) => setTimeout(resolve, 1_400));
 
 stopFetch();
+stopOther();
 server.closeAllConnections();
 server.close();
 const report = {
   answers,
+  laterAnswers,
   troubles,
   listeners: changed(listenersBefore, listeners()),
   globals: changed(globalsBefore, globals()),
+  refreshFailures: /^flowgauge_refresh_failures_total (\d+)$/m.exec(text)?.[1],
   opened: /^circuit_breaker_calls_total\{breaker="quotes",outcome="timeout"\} (\d+)$/m.exec(text)?.[1],
   outbound:
     /^http_client_request_duration_seconds_count\{api="self".*http_response_status_code="200".*\} (\d+)$/m.exec(

@@ -13,9 +13,11 @@ test('a host whose every hook throws gets its answers, no stray error, and an en
   expect(stderr).toBe('');
   expect(JSON.parse(stdout)).toEqual({
     answers: ['quote', 'static', 'static', 'static', 'static'],
+    laterAnswers: ['quote', 'static'],
     troubles: [],
     listeners: [],
     globals: [],
+    refreshFailures: expect.stringMatching(/^\d*[02468]$/),
     opened: expect.stringMatching(/^[1-9]/),
     outbound: expect.stringMatching(/^[1-9]/),
     ended: 'by itself',

@@ -44,6 +44,15 @@ describe('flowgauge.service', () => {
     expect(settings.get('ExecReload')).toMatch(/^\S+\/kill -HUP \$MAINPID$/);
   });
 
+  it('is ready when the program says so, which its child may carry, and is begun anew when that falls silent', () => {
+    expect(settings.get('Type')).toBe('notify');
+    expect(settings.get('NotifyAccess')).toBe('all');
+    expect(settings.get('TimeoutStartSec')).toBe('300s');
+    expect(settings.get('WatchdogSec')).toBe('30s');
+    // An abort writes a core, and passwords are in it.
+    expect(settings.get('WatchdogSignal')).toBe('SIGTERM');
+  });
+
   it('leaves more time for the end than the program takes, and does not repeat a wrong configuration', () => {
     expect(Number.parseInt(settings.get('TimeoutStopSec')!, 10)).toBeGreaterThan(14);
     expect(settings.get('Restart')).toBe('always');

@@ -1,7 +1,7 @@
 /** Checks the log as a collector reads it: the lines in full, no secret in any spelling, repeats counted. */
 
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { createLogger, type LoggerOptions } from '../../src/telemetry/logger.js';
 
 function setUp(options: Partial<LoggerOptions> = {}) {
@@ -261,5 +261,38 @@ describe('a repeated message', () => {
     expect(lines()).toHaveLength(1_002);
     log.info('message 2');
     expect(lines()).toHaveLength(1_002);
+  });
+});
+
+describe('a host whose parts fail', () => {
+  test('never hears of a stream that throws, at whichever line', () => {
+    const full = () => {
+      throw Object.assign(new Error('disk full'), { code: 'ENOSPC' });
+    };
+    const { log, written } = setUp({ stream: { write: full } });
+    const hostile = {
+      get bad() {
+        return full();
+      },
+    };
+    log.error('told to nobody', { err: new Error('x') });
+    log.named('reader').fatal('told to nobody either', hostile);
+    expect(written).toEqual([]);
+  });
+
+  test('has no trace id from a question that is answered later, and no stray error', async () => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => void unhandled.push(error);
+    process.on('unhandledRejection', note);
+    onTestFinished(() => void process.off('unhandledRejection', note));
+    const later = async () => {
+      throw new Error('no tracer');
+    };
+    const { log, lines } = setUp({ traceId: later as never });
+    log.info('told');
+    expect(lines()).toMatchObject([{ msg: 'told' }]);
+    expect(lines()[0]).not.toHaveProperty('trace_id');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(unhandled).toEqual([]);
   });
 });

@@ -1,0 +1,161 @@
+/** Owns the series about how much work a service takes on: what its rate limiters let through, its load mode, and the sizes of its work. */
+import type { MetricSpec } from './define.js';
+
+const STABLE = { stability: 'stable', feature: 'dependency' } as const;
+
+const LOAD = { stability: 'stable', feature: 'remedy' } as const;
+
+const LANE = 'name of the work sizer, fixed in the program';
+const RATE_LIMITER = 'name of the rate limiter, fixed in the program';
+
+export const loadMetrics = {
+  rateLimiterCalls: {
+    name: 'rate_limiter_calls_total',
+    help: 'Calls by what became of them at a rate limiter: passed at once, waited for their turn, or were not made.',
+    type: 'counter',
+    unit: undefined,
+    labels: {
+      rate_limiter: RATE_LIMITER,
+      outcome: '`passed`, `waited`, `aborted`, `queue_full`, `wait_too_long`',
+    },
+    ...STABLE,
+  },
+  rateLimiterWait: {
+    name: 'rate_limiter_wait_seconds',
+    help: 'How long calls that had to wait for their turn waited, in seconds; those that passed at once are not in it.',
+    type: 'histogram',
+    unit: 'seconds',
+    labels: { rate_limiter: RATE_LIMITER },
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    ...STABLE,
+  },
+  rateLimiterTokens: {
+    name: 'rate_limiter_tokens',
+    help: 'Calls that a rate limiter would let through at once now; 0 during a pause, a fraction is on its way to the next.',
+    type: 'gauge',
+    unit: undefined,
+    labels: { rate_limiter: RATE_LIMITER },
+    ...STABLE,
+  },
+  rateLimiterBudgetRemaining: {
+    name: 'rate_limiter_budget_remaining_ratio',
+    help: 'Tokens of a rate limiter as a share of its burst, 0 to 1.',
+    type: 'gauge',
+    unit: 'ratio',
+    labels: { rate_limiter: RATE_LIMITER },
+    ...STABLE,
+  },
+  rateLimiterRate: {
+    name: 'rate_limiter_rate_per_second',
+    help: 'Calls a second that a rate limiter lets through in the long run; lower for a while after the dependency complained.',
+    type: 'gauge',
+    unit: undefined,
+    labels: { rate_limiter: RATE_LIMITER },
+    ...STABLE,
+  },
+  rateLimiterQueued: {
+    name: 'rate_limiter_queued',
+    help: 'Calls that wait for their turn at a rate limiter at the moment of the scrape.',
+    type: 'gauge',
+    unit: undefined,
+    labels: { rate_limiter: RATE_LIMITER },
+    ...STABLE,
+  },
+  rateLimiterPauses: {
+    name: 'rate_limiter_pauses_total',
+    help: 'Times that a dependency asked everybody to stay away, by Retry-After; one that ends within another does not count.',
+    type: 'counter',
+    unit: undefined,
+    labels: { rate_limiter: RATE_LIMITER },
+    ...STABLE,
+  },
+  rateLimiterPauseLeft: {
+    name: 'rate_limiter_pause_left_seconds',
+    help: 'How long a rate limiter lets nothing through still because the dependency asked for it, in seconds; 0 otherwise.',
+    type: 'gauge',
+    unit: 'seconds',
+    labels: { rate_limiter: RATE_LIMITER },
+    ...STABLE,
+  },
+  loadMode: {
+    name: 'load_mode',
+    help: 'How much the service takes on: 1 for the mode that holds, 0 for the others.',
+    type: 'gauge',
+    unit: undefined,
+    labels: { mode: '`normal`, `reduced`, `minimal`' },
+    starts: 'absent',
+    ...LOAD,
+  },
+  loadSignal: {
+    name: 'load_signal_ratio',
+    help: 'The last reading that the load mode was judged by; absent when it is not read or could not be read.',
+    type: 'gauge',
+    unit: 'ratio',
+    labels: { signal: '`cpu`, `memory`, `work`' },
+    starts: 'absent',
+    ...LOAD,
+  },
+  loadShed: {
+    name: 'load_shed_total',
+    help: 'Pieces of work that were not done: off in the mode, no place to wait, waited too long, or waiting at the end.',
+    type: 'counter',
+    unit: undefined,
+    labels: { reason: '`reduced`, `minimal`, `queue_full`, `expired`, `stopped`' },
+    ...LOAD,
+  },
+  loadDeferred: {
+    name: 'load_deferred_items',
+    help: 'Pieces of work that wait until the machine has room again.',
+    type: 'gauge',
+    unit: undefined,
+    labels: {},
+    starts: 'absent',
+    ...LOAD,
+  },
+  loadDrained: {
+    name: 'load_drained_total',
+    help: 'Pieces of deferred work that were begun when the machine had room again.',
+    type: 'counter',
+    unit: undefined,
+    labels: {},
+    starts: 'absent',
+    ...LOAD,
+  },
+  batchSize: {
+    name: 'batch_size',
+    help: 'Pieces of work that a lane takes in one batch now.',
+    type: 'gauge',
+    unit: undefined,
+    labels: { lane: LANE },
+    ...LOAD,
+  },
+  parallelism: {
+    name: 'parallelism',
+    help: 'Batches that a lane of work runs at the same time at most now.',
+    type: 'gauge',
+    unit: undefined,
+    labels: { lane: LANE },
+    ...LOAD,
+  },
+  workSizerOn: {
+    name: 'lane_adapts',
+    help: 'Whether the sizes of a lane follow the load; at 0 the first ones hold.',
+    type: 'gauge',
+    unit: undefined,
+    labels: { lane: LANE },
+    ...LOAD,
+  },
+  workSizeChanges: {
+    name: 'lane_size_changes_total',
+    help: 'Changes of the batch size and of the parallelism of a lane of work, by their reason.',
+    type: 'counter',
+    unit: undefined,
+    labels: {
+      lane: LANE,
+      parameter: '`batch_size`, `parallelism`',
+      direction: '`up`, `down`',
+      reason: '`cpu_high`, `cpu_low`, `queue_long`, `queue_short` (parallelism), `slow_queries`',
+    },
+    ...LOAD,
+  },
+} as const satisfies Readonly<Record<string, MetricSpec>>;
