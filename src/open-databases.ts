@@ -1,6 +1,7 @@
 /** Owns opening the two databases, source and store, and the embedded server where one is configured. */
 import type { DatabaseConfig, ValidConfig } from './config/valid-config.js';
 import type { Metrics } from './metrics/registry.js';
+import { parseAddress } from './storage/address.js';
 import { type Database, type DatabaseEvent, openDatabase } from './storage/database.js';
 import { type EmbeddedServer, startEmbedded } from './storage/embedded.js';
 import { databaseSpans } from './telemetry/database-spans.js';
@@ -36,7 +37,7 @@ export async function openDatabases(
   };
   const storeUrl = await urlOf(config.store);
   const sourceUrl = await urlOf(config.source);
-  for (const url of [storeUrl, sourceUrl]) protectPassword(log, url);
+  for (const url of [storeUrl, sourceUrl]) protectSecrets(log, url);
   const onEvent = (event: DatabaseEvent) => tellDatabase(log, metrics, event);
   metrics?.storeUp.set({}, 0);
   metrics?.sourceUp.set({}, 0);
@@ -70,9 +71,9 @@ export async function openDatabases(
   };
 }
 
-function protectPassword(log: RootLogger, url: string): void {
-  const password = new URL(url).password;
-  if (password !== '') log.protect(decodeURIComponent(password));
+function protectSecrets(log: RootLogger, url: string): void {
+  // Not by `new URL`: it refuses several hosts with ports, and its error keeps the password.
+  for (const secret of parseAddress(url).secrets()) log.protect(secret);
 }
 
 function tellDatabase(log: RootLogger, metrics: Metrics | undefined, event: DatabaseEvent): void {

@@ -12,6 +12,7 @@ import { systemResolve } from './probes/dial.js';
 import { postgresProbe } from './probes/postgres.js';
 import { createProbe, type Probe, type ProbeOutcome, type ProbeSpec } from './probes/probe.js';
 import type { Job } from './resilience/job.js';
+import { parseAddress } from './storage/address.js';
 import type { RootLogger } from './telemetry/logger.js';
 
 /** Probes that may be on their way at the same time: each can hold a socket and a look-up of a name. */
@@ -152,7 +153,10 @@ function configured(config: ProbesConfig, log: RootLogger): readonly (readonly [
     },
   };
   return config.targets.map((target) => {
-    if (target.kind === 'postgres') log.protect(target.url.reveal());
+    if (target.kind === 'postgres') {
+      const url = target.url.reveal();
+      for (const secret of [url, ...parseAddress(url).secrets()]) log.protect(secret);
+    }
     return [probeSpecOf(target, parts), target.intervalMs] as const;
   });
 }

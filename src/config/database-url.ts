@@ -1,4 +1,7 @@
-/** Owns which connection strings a configuration may hold. */
+/** Owns which connection strings a configuration may hold: those that can be dialled. */
+
+import { parseAddress } from '../storage/address.js';
+import { DatabaseUrlError } from '../storage/address-error.js';
 import { bad, good, type Parsed } from './problem.js';
 import { Secret } from './secret.js';
 
@@ -8,7 +11,8 @@ const SPELLING =
 
 /**
  * A checked connection string; several hosts (`a:5432,b:5432`) and no host (a socket directory as `?host=`) are
- * fine. Not read with `new URL`: its error keeps the whole text. No message holds any part of the text.
+ * fine. Not read with `new URL`: its error keeps the whole text. No message holds any part of the text but names of
+ * options and of the files for TLS, which are read as for a connection.
  */
 export function parseDatabaseUrl(raw: unknown): Parsed<Secret> {
   if (typeof raw !== 'string') return bad('is not text', SPELLING);
@@ -27,7 +31,18 @@ export function parseDatabaseUrl(raw: unknown): Parsed<Secret> {
   if (hosts !== '' && !(hosts ?? '').split(',').every(isEndpoint)) {
     return bad('has no valid host and port', SPELLING);
   }
-  return good(new Secret(text));
+  return unusable(text) ?? good(new Secret(text));
+}
+
+/** Why nothing could be dialled with it, in the words that the start would use. */
+function unusable(url: string): Parsed<never> | undefined {
+  try {
+    parseAddress(url);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof DatabaseUrlError)) throw error;
+    return bad(`cannot be used: ${error.problem}`, 'Correct it; docs/install.md lists what the URL takes');
+  }
 }
 
 function isEndpoint(text: string): boolean {

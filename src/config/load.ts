@@ -1,5 +1,5 @@
 /** Owns the way from file, environment and command line to one checked configuration. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseDatabaseUrl } from './database-url.js';
 import { type ConfigDocument, readDocument } from './document.js';
@@ -16,6 +16,7 @@ import { problemsOf, type WhereOf } from './issues.js';
 import { checkNotificationFiles } from './notifications.js';
 import { readProbeFiles } from './probe-files.js';
 import { bad, ConfigError, isDatabase, type Parsed, pathText } from './problem.js';
+import { readBounded } from './regular-file.js';
 import { configSchema } from './schema.js';
 import type { Secret } from './secret.js';
 import { readSecretFile, readSecretOnce } from './secret-file.js';
@@ -25,7 +26,6 @@ import { checkWebFile, webFileOf } from './web-exposure.js';
 
 /** The file that is read when nothing names one and it exists. */
 export const DEFAULT_FILE = 'flowgauge.yml';
-const MAX_BYTES = 1_048_576;
 
 export interface LoadOptions {
   /** Wins over `flags.configFile` and the environment. */
@@ -146,14 +146,12 @@ function readText(path: string, reading: Reading): Parsed<string> {
   try {
     if (reading === 'again' && !statSync(path).isFile())
       return bad('is not a plain file', 'It is read again while flowgauge runs, and a pipe answers once');
-    const bytes = readFileSync(path);
-    if (bytes.length > MAX_BYTES)
-      return bad('is larger than 1 MiB', 'Name the configuration, not a data file');
     // Status names saved in another encoding would load as other names and silently match no row.
-    return { ok: true, value: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+    return { ok: true, value: new TextDecoder('utf-8', { fatal: true }).decode(readBounded(path)) };
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
     if (code === 'ENOENT') return bad(MISSING, 'Create it, or name another one with --config.file');
+    if (code === 'TOO_LARGE') return bad('is larger than 1 MiB', 'Name the configuration, not a data file');
     if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return bad('is not UTF-8', 'Save it as UTF-8');
     return bad(`cannot be read (${code})`, 'Name a file that the user who runs flowgauge may read');
   }

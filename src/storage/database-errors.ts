@@ -81,11 +81,15 @@ export class DatabaseClosedError extends Error {
   }
 }
 
-/** The pooler closed the connection at BEGIN without a word. Becomes the cause of a {@link DatabaseUnavailableError}. */
+/**
+ * The connection was closed at BEGIN without a word: a pooler in statement mode does this each time, any other close
+ * may fall there once. Becomes the cause of a
+ * {@link DatabaseUnavailableError}.
+ */
 export class TransactionCutError extends Error {
   readonly code = 'CONNECTION_CLOSED_AT_BEGIN';
   constructor(cause: unknown) {
-    super('the pooler closed the connection when a transaction began', { cause });
+    super('the connection was closed when a transaction began', { cause });
     this.name = 'TransactionCutError';
   }
 }
@@ -153,7 +157,7 @@ const REMEDIES: readonly (readonly [reason: RegExp, said: RegExp, remedy: string
   [
     /^CONNECTION_CLOSED_AT_BEGIN$/,
     /./,
-    'A pooler in statement mode does this: set pool_mode = transaction or session for this database there.',
+    'If this stays, the pooler is in statement mode: set pool_mode = transaction or session for this database there.',
   ],
   [
     /^08P01$/,

@@ -2,8 +2,9 @@
 import { connect, type Socket } from 'node:net';
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
-import type { Address, Endpoint } from './address.js';
+import type { Address } from './address.js';
 import { DatabaseRolledBackError, errorCode, TransactionCutError } from './database-errors.js';
+import type { Endpoint } from './endpoints.js';
 
 /** How a session presents itself. Milliseconds; `settings: 'none'` is for poolers that refuse startup settings. */
 export interface SessionOptions {
@@ -76,8 +77,12 @@ export class Session {
     return this.#phase;
   }
 
-  /** The beginning of a call that asked and has not heard a byte; undefined when it did, or asked nothing. */
+  /**
+   * The beginning of a call that asked and has not heard a byte; undefined when it did, asked nothing, or asked a
+   * server that knows no limit: a slow statement is then as silent as a frozen server.
+   */
   get silentSinceMs(): number | undefined {
+    if (this.options.settings === 'none' && this.#phase !== 'opening') return undefined;
     return this.#sent > this.#sentWhenTaken && !this.#hasHeard ? this.#takenAtMs : undefined;
   }
 
@@ -100,13 +105,16 @@ export class Session {
 
   /** Connects. Rejects with the driver's or the server's error. */
   async open(): Promise<ServerFacts> {
-    const [row] = await this.sql<{ standby: boolean; read_only: string; lock_ms: number }[]>`
+    // Asked by where the limits come from, not by what they are: the role may have the same ones by itself, and the
+    // URL may ask for others.
+    const [row] = await this.sql<{ standby: boolean; read_only: string; limits: number }[]>`
       select pg_is_in_recovery() as standby, current_setting('default_transaction_read_only') as read_only,
-             (extract(epoch from current_setting('lock_timeout')::interval) * 1000)::float8 as lock_ms`;
+             (select count(*)::int from pg_settings where source = 'client'
+               and name in ('lock_timeout', 'idle_in_transaction_session_timeout')) as limits`;
     this.#phase = 'ready';
     return {
       takesWrites: row?.standby === false && row.read_only === 'off',
-      keepsSettings: row?.lock_ms === this.options.lockTimeoutMs,
+      keepsSettings: row?.limits === 2,
     };
   }
 

@@ -1,5 +1,6 @@
 /** Owns the proof of where values come from, which wins, and what is refused outside the file. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,6 +9,7 @@ import { parseFlags } from '../../src/config/flags.js';
 import { loadConfig, parseConfig } from '../../src/config/load.js';
 import { ConfigError } from '../../src/config/problem.js';
 import type { DatabaseConfig } from '../../src/config/valid-config.js';
+import { projectRoot } from '../harness/exporter.js';
 
 const URL_A = 'postgres://a:hunter2@127.0.0.1/a';
 const URL_B = 'postgres://b:hunter3@127.0.0.1/b';
@@ -25,6 +27,13 @@ function put(name: string, content: string | Buffer, mode = 0o600): string {
   const path = join(folder, name);
   writeFileSync(path, content);
   chmodSync(path, mode);
+  return path;
+}
+
+/** A file of so many bytes that takes no room on the disk. */
+function sparse(name: string, bytes: number): string {
+  const path = put(name, '');
+  truncateSync(path, bytes);
   return path;
 }
 
@@ -145,6 +154,21 @@ describe('faults outside the file', () => {
       () => ({ DATABASE_URL_FILE: put('large', Buffer.alloc(70_000, 'x')) }),
       'larger than 64 KiB',
     ],
+    [
+      'a URL whose TLS options cannot be followed',
+      { DATABASE_URL: `${URL_A}?sslmode=verify_full` },
+      'source.url (environment DATABASE_URL): cannot be used: its sslmode is none of disable,',
+    ],
+    [
+      'a URL that names a file for TLS which does not exist',
+      { DATABASE_URL: `${URL_A}?sslmode=verify-full&sslrootcert=/nowhere/ca.pem` },
+      'cannot be used: the file "/nowhere/ca.pem" of sslrootcert cannot be read (ENOENT)',
+    ],
+    [
+      'such a URL in a secret file',
+      () => ({ DATABASE_URL_FILE: put('tls', `${URL_A}?sslmod=require`) }),
+      'names a file whose text cannot be used: its option sslmod is unknown',
+    ],
     ['a secret that is a device', { DATABASE_URL_FILE: '/dev/zero' }, '/dev/zero, which is not a file'],
     [
       'a store of another kind',
@@ -177,6 +201,22 @@ describe('faults outside the file', () => {
       () => ({ FLOWGAUGE_CONFIG: put('huge.yml', Buffer.alloc(1_100_000, '#')) }),
       'is larger than 1 MiB',
     ],
+    [
+      'a file that no memory holds',
+      () => ({ FLOWGAUGE_CONFIG: sparse('giant.yml', 3 * 1024 ** 3) }),
+      'is larger than 1 MiB. Name the configuration, not a data file.',
+    ],
+    [
+      'a web configuration that is none',
+      () => {
+        sparse('giant-web.yml', 1_100_000);
+        return {
+          DATABASE_URL: URL_A,
+          FLOWGAUGE_CONFIG: put('names-web.yml', 'web: { config_file: giant-web.yml }'),
+        };
+      },
+      'is larger than 1 MiB. Keep only the keys of docs/access.md in it.',
+    ],
   ];
 
   it.each(cases)('%s', (_, env, expected) => {
@@ -184,6 +224,28 @@ describe('faults outside the file', () => {
     expect(message).toMatch(/^The configuration has 1 problem:\n/);
     expect(message).toContain(expected);
     expect(message).not.toMatch(/hunter/);
+  });
+
+  it('a configuration that comes through a pipe is read to its end, and no further than its bound', () => {
+    const check = (bytes: number) => {
+      const args = [
+        join(projectRoot, 'dist', 'cli.js'),
+        'serve',
+        '--config.check',
+        '--config.file=/dev/stdin',
+      ];
+      // With cat between them standard input is a pipe, as it is in a shell.
+      const run = spawnSync('sh', ['-c', 'cat | "$@"', 'sh', process.execPath, ...args], {
+        env: { PATH: process.env.PATH, DATABASE_URL: URL_A },
+        input: `log: {level: warn}\n#${'x'.repeat(bytes)}`,
+        encoding: 'utf8',
+      });
+      return { code: run.status, text: run.stdout + run.stderr };
+    };
+    expect(check(250_000)).toMatchObject({ code: 0 });
+    const refused = check(1_100_000);
+    expect(refused.code).toBe(2);
+    expect(refused.text).toContain('is larger than 1 MiB');
   });
 
   it('a secret that is a directory', () => {

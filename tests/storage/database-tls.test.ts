@@ -80,6 +80,17 @@ describe('a server with a certificate of a private authority', () => {
     expect(await encrypted(urlOf(options, role))).toBe(expected);
   });
 
+  it.each(['TLSv1.2', 'TLSv1.3'])('speaks %s where the URL allows nothing else', async (version) => {
+    const limits = `ssl_min_protocol_version=${version}&ssl_max_protocol_version=${version}`;
+    const db = base.open({ url: urlOf(`sslmode=require&${limits}`), role: 'source' });
+    const [row] = await db.run(
+      'version',
+      10_000,
+      (sql) => sql`select version from pg_stat_ssl where pid = pg_backend_pid()`,
+    );
+    expect(row).toEqual({ version });
+  });
+
   it('is reached with a key that needs a password', async () => {
     const files = `sslcert=${client.certificate}&sslkey=${locked}`;
     expect(await encrypted(urlOf(`sslmode=require&${files}&sslpassword=open%20sesame`, 'certain'))).toBe(
@@ -190,17 +201,26 @@ it('a server without TLS: require is refused with the remedy, prefer goes on', a
 describe('options of a URL that cannot be followed', () => {
   it.each([
     ['sslmod=verify-full', 'its option sslmod is unknown; those for TLS are ssl, sslcert,'],
-    ['ssl=require', 'its option ssl can only be true; write sslmode for anything else'],
+    ['ssl=require', 'its option ssl is neither true nor false; write sslmode for anything else'],
     ['sslmode=verify', 'its sslmode is none of disable,'],
-    ['sslrootcert=/no/such.pem', 'the file "/no/such.pem" of sslrootcert cannot be read (ENOENT)'],
-    [`sslrootcert=${join(folder, 'ours', 'serial')}`, 'of sslrootcert is not in PEM form'],
+    [
+      'sslmode=verify-full&sslrootcert=/no/such.pem',
+      'the file "/no/such.pem" of sslrootcert cannot be read (ENOENT)',
+    ],
+    [
+      `sslmode=verify-full&sslrootcert=${join(folder, 'ours', 'serial')}`,
+      'of sslrootcert is not in PEM form',
+    ],
     [`sslcert=${client.certificate}`, 'sslcert and sslkey are needed together'],
     [
       `sslmode=require&sslcert=${client.certificate}&sslkey=${stranger.key}`,
       'are damaged, do not belong together, or need another sslpassword (ERR_OSSL_X509_KEY_VALUES_MISMATCH)',
     ],
     ['sslmode=require&sslrootcert=system', 'sslrootcert=system needs sslmode=verify-full'],
-    ['ssl_min_protocol_version=TLSv1', 'its ssl_min_protocol_version is neither TLSv1.2 nor TLSv1.3'],
+    [
+      'sslmode=require&ssl_min_protocol_version=TLSv1',
+      'its ssl_min_protocol_version is neither TLSv1.2 nor TLSv1.3',
+    ],
   ])('%s is refused at once', (options, problem) => {
     expect(() => base.open({ url: urlOf(options) })).toThrow(
       expect.objectContaining({ code: 'DATABASE_URL_INVALID', message: expect.stringContaining(problem) }),

@@ -65,6 +65,21 @@ test('waiting for a free connection counts against the deadline and does not dis
   expect(await next).toEqual([{ x: 1 }]);
 });
 
+test.each([
+  ['lock_timeout=3s', '3s', '10s'],
+  ['lock_timeout=3000&idle_in_transaction_session_timeout=1min', '3s', '1min'],
+])('limits in the URL (%s) are followed and are no sign of a pooler', async (options, lock, idle) => {
+  const db = base.open({ url: `${base.server.url}?${options}` });
+  const [row] = await db.run(
+    'limits',
+    5000,
+    (sql) => sql`select current_setting('lock_timeout') as lock,
+                        current_setting('idle_in_transaction_session_timeout') as idle`,
+  );
+  expect(row).toEqual({ lock, idle });
+  expect(base.events.map(({ kind }) => kind)).toEqual(['connected', 'up']);
+});
+
 test('never more than `max` connections', async () => {
   const db = base.open({ max: 3, applicationName: 'bounded' });
   const counts = await Promise.all(

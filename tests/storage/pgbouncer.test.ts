@@ -176,12 +176,33 @@ describe('a database behind PgBouncer', () => {
     expect(events).toEqual(['disconnected', 'pooler', 'connected', 'up']);
   });
 
+  it('is recognised where the server has by itself the very limits that we ask for', async () => {
+    const { database, url } = await pooled('transaction', SWALLOWED);
+    await database.sql.unsafe(`
+      do $$ begin execute format('alter database %I set lock_timeout = ''5s''', current_database());
+        execute format('alter database %I set idle_in_transaction_session_timeout = ''10s''', current_database()); end $$`);
+    const { db, events } = opened(url);
+    await one(db);
+    expect(events).toEqual(['disconnected', 'pooler', 'connected', 'up']);
+  });
+
+  it('keeps its other connections when a statement is slow, for nobody told the server a limit', async () => {
+    const { url } = await pooled('transaction');
+    const { db, events } = opened(url);
+    await Promise.all([1, 2, 3].map(() => db.run('warm', 5000, (sql) => sql`select pg_sleep(0.1)`)));
+    expect(events.filter((kind) => kind === 'connected')).toHaveLength(3);
+    events.length = 0;
+    const error = await failure(db.run('slow', 600, (sql) => sql`select pg_sleep(3)`));
+    expect(error.code).toBe('DATABASE_TIMEOUT');
+    expect(events.filter((kind) => kind === 'disconnected')).toHaveLength(1);
+  });
+
   it.each<[string, Mode, (url: string, pooler: PgBouncer) => string, string]>([
     [
       'statement mode',
       'statement',
       (url) => url,
-      'A pooler in statement mode does this: set pool_mode = transaction or session for this database there.',
+      'If this stays, the pooler is in statement mode: set pool_mode = transaction or session for this database there.',
     ],
     [
       'a setting in the URL',
