@@ -4,9 +4,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { resolveAlerts } from './alert-resolution.js';
 import type { AlertBatch } from './alerts/alert.js';
 import { alertmanagerAt } from './alerts/alertmanager.js';
-import { guardedMatchers } from './alerts/silence.js';
+import { guardedMatchers, type Matcher } from './alerts/silence.js';
 import { Turns } from './changes/turns.js';
 import type { MaintenanceConfig } from './config/maintenance-schema.js';
+import { ConfigError } from './config/problem.js';
 import type { ValidConfig } from './config/valid-config.js';
 import { watchdogName } from './config/watchdog-name.js';
 import type { MaintenanceDeps } from './http/maintenance-api.js';
@@ -67,7 +68,9 @@ export interface KeeperOptions {
 export interface MaintenanceKeeper {
   readonly http: MaintenanceDeps;
   readonly chat: ChatMaintenance;
-  /** Puts other windows and other labels in force, from the next look on. */
+  /** Whether these windows and labels fit what is in force: none may silence the sign of life of the alerts. */
+  canTake(planned: MaintenanceConfig): boolean;
+  /** Puts other windows and other labels in force, from the next look on, unless they {@link canTake | do not fit}. */
   take(planned: MaintenanceConfig): void;
   jobs(): readonly Job[];
 }
@@ -78,9 +81,10 @@ export function openMaintenance(options: KeeperOptions): MaintenanceKeeper | und
   const { alertmanagerUrl: url, notifications } = config;
   if (url === undefined) return undefined;
   let planned = config.maintenance;
-  let occurrence = rememberedOccurrences();
+  const occurrence = rememberedOccurrences();
   const log = options.log.named('maintenance');
   const watchdog = watchdogName(notifications);
+  let defaults = conditionsOf(planned, watchdog) ?? refuse(watchdog);
   const alertmanager = alertmanagerAt(url);
   const series = maintenanceSeries(metrics, () => [BY_HAND, ...planned.windows.map(({ name }) => name)]);
   const notices =
@@ -95,7 +99,7 @@ export function openMaintenance(options: KeeperOptions): MaintenanceKeeper | und
     alertmanager,
     isLeader,
     planned: () => planned,
-    occurrence: (window, atMs) => occurrence(window, atMs),
+    occurrence,
     watchdog,
     absentForMs: options.absentForMs ?? ABSENT_FOR_MS,
     async begun(wish) {
@@ -210,10 +214,12 @@ export function openMaintenance(options: KeeperOptions): MaintenanceKeeper | und
     },
   };
   return {
+    canTake: (next) => conditionsOf(next, watchdog) !== undefined,
     take(next) {
+      const conditions = conditionsOf(next, watchdog);
+      if (conditions === undefined) return;
       planned = next;
-      // What is remembered goes by the name of a window, which may come at other times now.
-      occurrence = rememberedOccurrences();
+      defaults = conditions;
     },
     jobs: () => [job, forget],
     chat: {
@@ -228,10 +234,7 @@ export function openMaintenance(options: KeeperOptions): MaintenanceKeeper | und
     },
     http: {
       watchdog,
-      defaultMatchers() {
-        const defaults = guardedMatchers(Object.entries(planned.matchers), watchdog);
-        return defaults.ok ? defaults.matchers : [];
-      },
+      defaultMatchers: () => defaults,
       async enable({ minutes, ...ask }) {
         const wish = {
           ...ask,
@@ -256,6 +259,24 @@ export function openMaintenance(options: KeeperOptions): MaintenanceKeeper | und
       },
     },
   };
+}
+
+/** The conditions of planned work that names none; undefined when they or those of a window may not be. */
+function conditionsOf(
+  { matchers, windows }: MaintenanceConfig,
+  watchdog: string,
+): readonly Matcher[] | undefined {
+  const [defaults, ...others] = [matchers, ...windows.map((window) => window.matchers ?? matchers)].map(
+    (set) => guardedMatchers(Object.entries(set), watchdog),
+  );
+  return defaults?.ok && others.every(({ ok }) => ok) ? defaults.matchers : undefined;
+}
+
+/** No condition at all would be no silence at all, told as one. */
+function refuse(watchdog: string): never {
+  const what = 'names conditions that no silence may have';
+  const remedy = `Name 1 to 10 labels with their values, and not the alert ${watchdog}`;
+  throw new ConfigError([{ path: 'maintenance', where: undefined, value: undefined, what, remedy }]);
 }
 
 function isOn(wish: Wish): boolean {

@@ -2,7 +2,6 @@
 import { changedSections, type LIVE_SECTIONS, nameOf, type Section } from './config/changed-sections.js';
 import { ConfigError, renderProblems } from './config/problem.js';
 import type { ValidConfig } from './config/valid-config.js';
-import { isOfWebFile } from './config/web-exposure.js';
 import type { ReloadSeries } from './metrics/reload-series.js';
 import type { Logger } from './telemetry/logger.js';
 import type { WebDoor, WebReading } from './web-door.js';
@@ -24,6 +23,9 @@ export type Reload = {
 /** Puts one section in force; must not throw, because others may be in force already. */
 type Appliers = { readonly [S in Section]?: ((value: ValidConfig[S]) => void) | undefined };
 
+/** Who is asked whether a section fits what is in force; undefined where it always does. */
+export type Fits = { readonly [S in Section]?: ((value: ValidConfig[S]) => boolean) | undefined };
+
 /** Who is told of what can change while the process runs; undefined where it takes part in nothing now. */
 export type LiveSections = Required<Pick<Appliers, (typeof LIVE_SECTIONS)[number]>>;
 
@@ -41,14 +43,18 @@ export interface ReloadOptions {
   /** Undefined when there is no file. */
   readonly reading: Pick<ConfigReading, 'read'> | undefined;
   readonly live: LiveSections;
+  /** Whether a section fits what only a restart changes; asked before it is put in force. Absent: it does. */
+  readonly fits?: Fits;
   readonly door: Pick<WebDoor, 'read'>;
   readonly series: ReloadSeries;
+  /** One whose repeats are all written: to a signal a line is the only answer. */
   readonly log: Logger;
 }
 
 /** The way to read everything again, now. It never throws. */
 export function openReload(options: ReloadOptions): () => Reload {
   const { reading, door, series, log } = options;
+  const fits: Fits = options.fits ?? {};
   const live: Appliers = options.live;
   const inForce: { -readonly [S in Section]: ValidConfig[S] } = { ...options.config };
   let restartRequired: readonly string[] = [];
@@ -58,6 +64,10 @@ export function openReload(options: ReloadOptions): () => Reload {
     return { kind: 'refused', message, applied: [], restartRequired };
   }
 
+  function isLive<S extends Section>(section: S, value: ValidConfig[S]): boolean {
+    return live[section] !== undefined && fits[section]?.(value) !== false;
+  }
+
   function put<S extends Section>(section: S, value: ValidConfig[S]): void {
     live[section]?.(value);
     inForce[section] = value;
@@ -65,7 +75,7 @@ export function openReload(options: ReloadOptions): () => Reload {
 
   function take(config: ValidConfig): readonly string[] {
     const changed = changedSections(inForce, config);
-    const now = changed.filter((section) => live[section] !== undefined);
+    const now = changed.filter((section) => isLive(section, config[section]));
     for (const section of now) put(section, config[section]);
     restartRequired = changed
       .filter((section) => !now.includes(section))
@@ -89,7 +99,11 @@ export function openReload(options: ReloadOptions): () => Reload {
     const ofWeb = web.kind === 'good' && web.take() === 'taken' ? [WEB_FILE] : [];
     const ofMain = main?.config === undefined ? [] : take(main.config);
     const applied = [...ofMain, ...ofWeb].sort();
-    if (applied.length === 0) return { kind: 'unchanged', applied, restartRequired };
+    if (applied.length === 0) {
+      // Whoever sent the signal has no other answer.
+      log.info('the configuration says nothing else that can be put in force now');
+      return { kind: 'unchanged', applied, restartRequired };
+    }
     series.taken();
     log.info('the configuration was taken', { applied });
     return { kind: 'taken', applied, restartRequired };
@@ -106,7 +120,7 @@ function readMain(
   } catch (error) {
     if (!(error instanceof ConfigError)) return { fault: 'The configuration cannot be read.' };
     // What is wrong with that file alone is over once it is repaired, and not only when somebody asks again.
-    const own = error.problems.filter((one) => web.kind !== 'refused' || !isOfWebFile(one));
+    const own = error.problems.filter((one) => web.kind !== 'refused' || !one.isOfWebFile);
     return { fault: own.length === 0 ? undefined : renderProblems(own) };
   }
 }

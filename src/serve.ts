@@ -140,6 +140,7 @@ export async function startExporter(options: ServeOptions): Promise<Exporter> {
       log: ({ level }) => reading?.setLogLevel(level),
       maintenance: maintenance === undefined ? undefined : (planned) => maintenance.take(planned),
     },
+    fits: { maintenance: (planned) => maintenance?.canTake(planned) ?? true },
     store: databases.store,
     isMigrated: () => state.migrated,
     flows: () => board.overviews(),

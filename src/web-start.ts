@@ -15,7 +15,7 @@ import { openMonitoring } from './monitoring-desk.js';
 import type { Relay } from './notification-relay.js';
 import { forgetDaysJob, readFlowDays } from './operations/flow-days.js';
 import type { MonitoringFacts } from './operations/monitoring-facts.js';
-import { type ConfigReading, type LiveSections, openReload, type Reload } from './reload.js';
+import { type ConfigReading, type Fits, type LiveSections, openReload, type Reload } from './reload.js';
 import type { Job } from './resilience/job.js';
 import { readRunbooks } from './runbooks.js';
 import type { Database } from './storage/database.js';
@@ -36,6 +36,7 @@ export interface WebParts extends Pick<HttpDeps, 'flows' | 'stuck' | 'ready' | '
   readonly store: Database;
   readonly reading: ConfigReading | undefined;
   readonly live: LiveSections;
+  readonly fits: Fits;
   readonly recentMoves: MonitoringFacts['recentMoves'];
   /** Whether the store has our tables yet. */
   readonly isMigrated: () => boolean;
@@ -65,7 +66,7 @@ export async function startWeb(parts: WebParts): Promise<Web> {
     isIngestToken,
     nowMs: () => performance.now(),
   });
-  const reload = openReload({ ...parts, door, series, log: log.named('config') });
+  const reload = openReload({ ...parts, door, series, log: log.named('config', 'all') });
   try {
     const { host, port } = config.web.listenAddress;
     const listening = await listen(createApp(depsOf(parts, door, reload)), {

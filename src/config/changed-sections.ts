@@ -44,7 +44,15 @@ export function changedSections(
   inForce: Readonly<Pick<ValidConfig, Section>>,
   read: Readonly<Pick<ValidConfig, Section>>,
 ): readonly Section[] {
-  return (Object.keys(NAMES) as Section[]).filter((section) => !isSame(inForce[section], read[section]));
+  const twice = [inForce, read].every(({ source, store }) => source === store) ? copyOf(read) : undefined;
+  return (Object.keys(NAMES) as Section[]).filter(
+    (section) => section !== twice && !isSame(inForce[section], read[section]),
+  );
+}
+
+/** Which of the two is not in the file: the store is the source's database, or the source the embedded one of the store. */
+function copyOf({ source }: Pick<ValidConfig, 'source'>): 'source' | 'store' {
+  return source.kind === 'embedded' ? 'source' : 'store';
 }
 
 /** By content. A general comparison takes any two secrets for the same, because what they hold is private. */

@@ -12,6 +12,8 @@ export interface Problem {
   readonly what: string;
   /** What to do about it. */
   readonly remedy: string;
+  /** Set when the web configuration file, or what it leaves open, is at fault: repairing that file ends it. */
+  readonly isOfWebFile?: true;
 }
 
 /** The answer of a reader of one value: the value, or what is wrong with it and the remedy. */
@@ -41,12 +43,16 @@ export class ConfigError extends Error {
   }
 }
 
-/** The text an operator reads: a heading and one line per problem. */
+/** A broken file of data has a problem in each line, and each text of them would go to the log and the store. */
+const MOST_TOLD = 50;
+
+/** The text an operator reads: a heading and one line per problem, of {@link MOST_TOLD} at most. */
 export function renderProblems(problems: readonly Problem[]): string {
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
   return [
     `The configuration has ${count}:`,
-    ...problems.map((problem) => `  ${renderProblem(problem)}`),
+    ...problems.slice(0, MOST_TOLD).map((problem) => `  ${renderProblem(problem)}`),
+    ...(problems.length > MOST_TOLD ? [`  and ${problems.length - MOST_TOLD} more`] : []),
   ].join('\n');
 }
 

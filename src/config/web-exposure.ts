@@ -6,9 +6,6 @@ import { isLoopback } from './listen-address.js';
 import { ConfigError, type Problem } from './problem.js';
 import { hasCredentials, loadWebFile, type WebFile } from './web-file.js';
 
-/** Marks what is wrong with the file itself. */
-const IN_WEB_FILE = 'web.config_file > ';
-
 /** What is known of the section `web` when it was read well. */
 export interface WebKeys {
   readonly listen_address: { readonly host: string };
@@ -31,16 +28,14 @@ export function checkWebFile(
   if (path === undefined) return [];
   try {
     const file = loadWebFile(path);
-    return web === undefined ? [] : exposures(web, file).map((one) => ({ ...one, where: whereOf(one.at) }));
+    return web === undefined
+      ? []
+      : exposures(web, file).map((one) => ({ ...one, where: whereOf(one.at), isOfWebFile: true }));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return error.problems.map((problem) => ({ ...problem, path: `${IN_WEB_FILE}${problem.path}` }));
+    const path = (problem: Problem) => `web.config_file > ${problem.path}`;
+    return error.problems.map((problem) => ({ ...problem, path: path(problem), isOfWebFile: true }));
   }
-}
-
-/** Whether a problem is one of the web configuration file, not of the file that names it. */
-export function isOfWebFile({ path }: Pick<Problem, 'path'>): boolean {
-  return path.startsWith(IN_WEB_FILE);
 }
 
 /** The reasons not to take a file, for a reload: what may not be opened at the start may not be opened later. */

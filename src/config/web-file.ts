@@ -68,6 +68,8 @@ function textOf(path: string): Parsed<string> {
     return good(readRegularFile(path));
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    if (code === 'TOO_LARGE')
+      return bad('is larger than 1 MiB', 'Keep only the keys of docs/access.md in it');
     return bad(`cannot be read (${code})`, 'Name a file that the user who runs flowgauge may read');
   }
 }

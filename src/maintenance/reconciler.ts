@@ -12,7 +12,7 @@ import type { Database } from '../storage/database.js';
 import { DatabaseTimeoutError, DatabaseUnavailableError } from '../storage/database-errors.js';
 import { type EndReason, planOf } from './plan.js';
 import type { MaintenanceWindow, Occurrence } from './windows.js';
-import { tagOf, type Wish, whyOf } from './wish.js';
+import { BY_CONFIGURATION, tagOf, type Wish, whyOf } from './wish.js';
 import {
   cancelWishes,
   endedEarly,
@@ -90,14 +90,16 @@ export async function followWindows(options: ReconcilerOptions): Promise<void> {
     const tag = tagOf(digestOf([window.name, on.startsAtMs, matchers.matchers]));
     current.add(tag);
     const { startsAtMs, endsAtMs: untilMs } = on;
-    if (open.some((wish) => wish.tag === tag && wish.untilMs === untilMs)) continue;
+    const isKnown = (wish: Wish) =>
+      wish.tag === tag && wish.untilMs === untilMs && wish.cancelledBy !== BY_CONFIGURATION;
+    if (open.some(isKnown)) continue;
     await wantOccurrence(db, { tag, name: window.name, matchers: matchers.matchers, startsAtMs, untilMs });
   }
   const gone = open.filter(
     ({ kind, tag, untilMs }) => kind === 'window' && nowMs < untilMs && !current.has(tag),
   );
   const ids = gone.map(({ id }) => id);
-  if (ids.length > 0) await cancelWishes(db, { kinds: ['window'], ids }, 'the configuration');
+  if (ids.length > 0) await cancelWishes(db, { kinds: ['window'], ids }, BY_CONFIGURATION);
 }
 
 /** Ends silences that came back: an Alertmanager with an old memory knows those that were ended before their time. */

@@ -52,19 +52,17 @@ export function occurrenceAt(rhythm: Rhythm, atMs: number): Occurrence | undefin
 
 /**
  * {@link occurrenceAt} that remembers each window's answer for as long as it holds: a search costs a millisecond or
- * more, and the reconciler asks every few seconds.
+ * more, and the reconciler asks every few seconds. A window that is changed is another object.
  */
-export function rememberedOccurrences(): (
-  window: Rhythm & Pick<MaintenanceWindow, 'name'>,
-  atMs: number,
-) => Occurrence | undefined {
-  const known = new Map<string, { fromMs: number; untilMs: number; on: Occurrence | undefined }>();
+export function rememberedOccurrences(): (window: Rhythm, atMs: number) => Occurrence | undefined {
+  // Not by name: a question under way would leave the answer of the window before to the one that replaced it.
+  const known = new WeakMap<Rhythm, { fromMs: number; untilMs: number; on: Occurrence | undefined }>();
   return (window, atMs) => {
-    const last = known.get(window.name);
+    const last = known.get(window);
     if (last !== undefined && atMs >= last.fromMs && atMs < last.untilMs) return last.on;
     const on = occurrenceAt(window, atMs);
     const untilMs = on?.endsAtMs ?? nextOccurrence(window, atMs)?.startsAtMs ?? Number.POSITIVE_INFINITY;
-    known.set(window.name, { fromMs: on?.startsAtMs ?? atMs, untilMs, on });
+    known.set(window, { fromMs: on?.startsAtMs ?? atMs, untilMs, on });
     return on;
   };
 }

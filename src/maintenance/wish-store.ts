@@ -5,7 +5,7 @@ import { type Matcher, matchersText } from '../alerts/silence.js';
 import { arrayText } from '../storage/array-text.js';
 import type { Database } from '../storage/database.js';
 import type { EndReason } from './plan.js';
-import type { NewWish, Wish, WishKind } from './wish.js';
+import { BY_CONFIGURATION, type NewWish, type Wish, type WishKind } from './wish.js';
 
 const DEADLINE_MS = 5_000;
 const KEEP_DAYS = 90;
@@ -39,7 +39,10 @@ export async function wantWish(db: Database, wish: NewWish): Promise<Wish> {
   });
 }
 
-/** An occurrence of a window, from its own start to its own end; one that was ended early stays ended. */
+/**
+ * An occurrence of a window, from its own start to its own end. One that a person ended early stays ended, whatever its
+ * labels are now; one that the configuration had dropped is on again.
+ */
 export async function wantOccurrence(
   db: Database,
   wish: Pick<NewWish, 'tag' | 'name' | 'matchers'> & {
@@ -48,13 +51,22 @@ export async function wantOccurrence(
   },
 ): Promise<void> {
   const { tag, name, matchers, startsAtMs, untilMs } = wish;
+  const byAlertmanager: EndReason = 'in Alertmanager';
   await db.run('want maintenance window', DEADLINE_MS, async (sql) => {
+    const startsAt = sql`to_timestamp(${startsAtMs}::float8 / 1000.0)`;
     await sql`
       insert into flowgauge.maintenance_wishes as w (tag, kind, name, matchers, matchers_key, owner, reason, starts_at, until)
-      values (${tag}, 'window', ${name}, ${JSON.stringify(matchers)}::text::jsonb, ${keyOf(matchers)}, 'flowgauge', '',
-              to_timestamp(${startsAtMs}::float8 / 1000.0), to_timestamp(${untilMs}::float8 / 1000.0))
-          on conflict (tag) do update set until = excluded.until, silence_id = null
-           where w.until <> excluded.until and w.ended_at is null and w.cancelled_by is null`;
+      select ${tag}::text, 'window', ${name}::text, ${JSON.stringify(matchers)}::text::jsonb, ${keyOf(matchers)}::text,
+             'flowgauge', '', ${startsAt}, to_timestamp(${untilMs}::float8 / 1000.0)
+       where not exists (
+               select from flowgauge.maintenance_wishes ended
+                where ended.kind = 'window' and ended.name = ${name}::text and ended.starts_at = ${startsAt}
+                  and (ended.cancelled_by <> ${BY_CONFIGURATION}::text or ended.end_reason = ${byAlertmanager}::text))
+          on conflict (tag) do update
+         set until = excluded.until, silence_id = null, cancelled_by = null, ended_at = null, end_reason = null,
+             announced_at = case when w.ended_at is null then w.announced_at end
+       where w.cancelled_by = ${BY_CONFIGURATION}::text
+          or (w.until <> excluded.until and w.ended_at is null and w.cancelled_by is null)`;
   });
 }
 
@@ -147,12 +159,17 @@ export async function noteAbsence(db: Database, id: string, state: 'absent' | 'p
   });
 }
 
-/** Notes that a wish is over, unless it was given another end meanwhile. */
-export async function noteOver(db: Database, { id, untilMs }: Wish, reason: EndReason): Promise<void> {
+/** Notes that a wish is over, unless it was given another end or is wanted again meanwhile. */
+export async function noteOver(
+  db: Database,
+  { id, untilMs, cancelledBy }: Wish,
+  reason: EndReason,
+): Promise<void> {
   await db.run('note maintenance', DEADLINE_MS, async (sql) => {
     await sql`
       update flowgauge.maintenance_wishes set ended_at = clock_timestamp(), end_reason = ${reason}
        where id = ${id}::text::bigint and ended_at is null
+         and (${cancelledBy === undefined}::boolean or cancelled_by is not null)
          and abs(extract(epoch from until) * 1000 - ${untilMs}::float8) < 1`;
   });
 }

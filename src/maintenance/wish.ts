@@ -8,6 +8,8 @@ export type WishKind = (typeof wishKinds)[number];
 
 /** Label `window` of what somebody asked for by hand. */
 export const BY_HAND = 'manual';
+/** Who ended a window that the configuration no longer has; such an end is taken back with the configuration. */
+export const BY_CONFIGURATION = 'the configuration';
 /** Minutes that maintenance may be asked for by HTTP, both included. */
 export const DURATION_MINUTES = { least: 1, most: 1_440 } as const;
 /** Longest silence of a resolved alert, milliseconds. */

@@ -44,8 +44,18 @@ it.each([
 });
 
 it('secrets that differ in one letter are different, wherever they stand', () => {
-  expect(changed(BASE, BASE.replace('a:b@', 'a:c@'))).toEqual(['source', 'store']);
+  expect(changed(BASE, BASE.replace('a:b@', 'a:c@'))).toEqual(['source']);
   const probe = (key: string) =>
     `${BASE}probes: { shop: { kind: http, url: 'https://shop.example.org/?key=${key}' } }\n`;
   expect(changed(probe('a'), probe('b'))).toEqual(['probes']);
+});
+
+it('one database that is both source and store goes by the name that stands in the file', () => {
+  const EMBEDDED = (path: string) => `store: { embedded: ${path} }\n`;
+  const TWO = `${BASE}store: { url: 'postgres://a:b@127.0.0.1/other' }\n`;
+  expect(changed(EMBEDDED('./one'), EMBEDDED('./two'))).toEqual(['store']);
+  expect(changed(BASE, TWO)).toEqual(['store']);
+  expect(changed(TWO, BASE)).toEqual(['store']);
+  expect(changed(TWO, TWO.replace('/app', '/shop'))).toEqual(['source']);
+  expect(changed(BASE, TWO.replace('/app', '/shop'))).toEqual(['source', 'store']);
 });

@@ -19,7 +19,7 @@ import { generatedDashboards, type Question, questionsOf, substituted } from './
 /** What a demo of two minutes cannot have, with the reason. */
 const EMPTY: readonly (readonly [where: RegExp, why: string])[] = [
   [/^flowgauge-api: Mean against the usual B$/, 'the usual is the mean of the last day'],
-  [/^flowgauge-api: Answers of fallbacks A$/, 'the demo has no fallback'],
+  [/^flowgauge-api: (Answers|Age of the answers) of fallbacks A$/, 'the demo has no fallback'],
   [/^flowgauge-flow: Moves and what is usual [BC]$/, 'the band is made of yesterday and last week'],
   [/^flowgauge-flow: Time to empty A$/, 'no status need empty in these minutes'],
   [

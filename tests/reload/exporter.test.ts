@@ -229,7 +229,7 @@ it('secrets of a broken file are in no answer and in no line of the log', async 
   }
   // Good, but for another database than the one in force: its password is told by nobody either.
   configure('', `postgres://someone:${CANARY}@127.0.0.1/elsewhere`);
-  expect(await reload()).toMatchObject({ restart_required: ['source', 'store'] });
+  expect(await reload()).toMatchObject({ restart_required: ['source'] });
   configure('');
   expect(await reload()).toMatchObject({ outcome: 'unchanged', restart_required: [] });
   await ask('/metrics');

@@ -4,23 +4,31 @@ import { parseConfig } from '../../src/config/load.js';
 import { ConfigError } from '../../src/config/problem.js';
 import { createMetrics } from '../../src/metrics/registry.js';
 import { reloadSeries } from '../../src/metrics/reload-series.js';
-import { type LiveSections, openReload } from '../../src/reload.js';
+import { type Fits, type LiveSections, openReload } from '../../src/reload.js';
 import { createLogger } from '../../src/telemetry/logger.js';
 import type { WebReading } from '../../src/web-door.js';
 
 const BASE = `source: { url: 'postgres://a@127.0.0.1/app' }\nalertmanager: { url: 'http://127.0.0.1:9093' }\n`;
 const WEEKLY = `maintenance: { windows: { weekly: { cron: '0 3 * * SUN', duration: 30m } } }\n`;
 const parse = (text: string) => parseConfig(`${BASE}${text}`, { env: {} });
+const OF_WEB = 'web.config_file > nonsense';
 const refusing =
   (...paths: string[]) =>
   () => {
     throw new ConfigError(
-      paths.map((path) => ({ path, where: undefined, value: undefined, what: 'is bad', remedy: 'Mend it' })),
+      paths.map((path) => ({
+        ...{ path, where: undefined, value: undefined, what: 'is bad', remedy: 'Mend it' },
+        ...(path === OF_WEB ? { isOfWebFile: true as const } : {}),
+      })),
     );
   };
 
 function world(
-  over: { readonly read?: () => ReturnType<typeof parse>; readonly live?: Partial<LiveSections> } = {},
+  over: {
+    readonly read?: () => ReturnType<typeof parse>;
+    readonly live?: Partial<LiveSections>;
+    readonly fits?: Fits;
+  } = {},
 ) {
   const metrics = createMetrics({ processMetrics: 'omit' });
   const done: string[] = [];
@@ -38,6 +46,7 @@ function world(
       maintenance: ({ windows }) => void done.push(...windows.map(({ name }) => name)),
       ...over.live,
     },
+    ...(over.fits === undefined ? {} : { fits: over.fits }),
     door: { read: () => files.web },
     series: reloadSeries(metrics, () => 5_000),
     log: createLogger({ stream: { write() {} }, repeatMs: 0 }),
@@ -93,7 +102,7 @@ it('a good web file is not taken when the configuration is refused', () => {
 });
 
 it('what is wrong with both is told of both, once', () => {
-  const { reload, files } = world({ read: refusing('flows.tokens', 'web.config_file > nonsense') });
+  const { reload, files } = world({ read: refusing('flows.tokens', OF_WEB) });
   files.web = { kind: 'refused', message: 'The web file: nonsense is bad.' };
   const told = reload();
   expect(told).toMatchObject({ kind: 'refused', applied: [] });
@@ -103,7 +112,7 @@ it('what is wrong with both is told of both, once', () => {
 });
 
 it('another web file that the configuration names must be good too', () => {
-  const { reload, files, good, shown } = world({ read: refusing('web.config_file > nonsense') });
+  const { reload, files, good, shown } = world({ read: refusing(OF_WEB) });
   files.web = good;
   expect(reload()).toMatchObject({ kind: 'refused', message: expect.stringContaining('nonsense') });
   expect(shown()).toEqual([0, 0]);
@@ -117,4 +126,33 @@ it('an error that nobody foresaw changes nothing and says nothing of itself', ()
   });
   expect(reload()).toMatchObject({ kind: 'refused', message: 'The configuration cannot be read.' });
   expect(shown()).toEqual([0, 0]);
+});
+
+it('planned work that does not fit what is in force waits for a restart, with all that was to be taken', () => {
+  const asked: string[] = [];
+  const { reload, done, shown } = world({
+    read: () => parse(`${WEEKLY}log: { level: warn }\n`),
+    fits: {
+      maintenance: ({ windows }) => {
+        asked.push(...windows.map(({ name }) => name));
+        return false;
+      },
+    },
+  });
+  const told = { kind: 'taken', applied: ['log.level'], restartRequired: ['maintenance'] };
+  expect(reload()).toEqual(told);
+  expect(reload()).toEqual({ ...told, kind: 'unchanged', applied: [] });
+  expect([done, asked, shown()]).toEqual([['warn'], ['weekly', 'weekly'], [1, 1]]);
+});
+
+it('a file that is wrong all over is told in fifty lines', () => {
+  const paths = Array.from({ length: 1_000 }, (_, n) => `flows.f${n}`);
+  const told = world({ read: refusing(...paths) }).reload();
+  const lines = told.kind === 'refused' ? told.message.split('\n') : [];
+  expect(lines).toHaveLength(52);
+  expect([lines[0], lines[50], lines[51]]).toEqual([
+    'The configuration has 1000 problems:',
+    '  flows.f49: is bad. Mend it.',
+    '  and 950 more',
+  ]);
 });
