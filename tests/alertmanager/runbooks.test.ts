@@ -48,7 +48,7 @@ const WORDS = new Set([
   'le',
 ]);
 const FUNCTIONS =
-  /\b(sum|group|topk|rate|increase|deriv|time|absent|predict_linear|histogram_quantile)\b\s*(?=\(|by)/g;
+  /\b(sum|avg|group|topk|avg_over_time|rate|increase|deriv|time|absent|predict_linear|histogram_quantile)\b\s*(?=\(|by)/g;
 
 /** Names of metrics in an expression; enough for the plain ones that runbooks hold. */
 function metricsOf(expression: string): string[] {
