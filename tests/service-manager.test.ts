@@ -1,5 +1,5 @@
 /** Checks what systemd hears of an exporter: ready when it is, alive while its jobs make progress, stopping. */
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, type TestOptions, test } from 'vitest';
 import { createSupervisor, type Supervisor } from '../src/resilience/supervisor.js';
 import { hungJobs, ServiceManagerLink } from '../src/service-manager.js';
 import { eventually, startExporterProcess, writeConfig } from './harness/exporter.js';
@@ -7,7 +7,10 @@ import { freshDatabase } from './harness/fresh-database.js';
 import { hasSystemdNotify, type NotifySocket, startNotifySocket } from './harness/notify-socket.js';
 import { removeScratch, scratchDirectory } from './harness/scratch.js';
 
-const here = test.skipIf(!hasSystemdNotify);
+const here = (name: string, ...rest: [TestOptions, () => Promise<void>] | [() => Promise<void>]) => {
+  const [options, run] = rest.length === 2 ? rest : [{}, rest[0]];
+  test.skipIf(!hasSystemdNotify)(`${name} (skipped where systemd-notify is not installed)`, options, run);
+};
 
 async function listen(): Promise<NotifySocket> {
   const socket = await startNotifySocket();
@@ -27,7 +30,7 @@ const count = (socket: NotifySocket, word: string) =>
 const atLeast = (least: number) => (found: number) => found >= least;
 
 here(
-  'a real exporter is ready when its flow is counted, gives signs of life, and says that it stops (skipped without systemd-notify)',
+  'a real exporter is ready when its flow is counted, gives signs of life, and says that it stops',
   { timeout: 90_000 },
   async () => {
     const socket = await listen();

@@ -20,7 +20,8 @@ const BREAKER = 'circuit breaker';
 /**
  * Puts policies on the metrics, a wrapped chain with each of its members. Every series is there at once, at zero. The
  * answer ends the watch: counters stay, and the series that say what is now go. A policy that is watched already is
- * counted once, and goes with the last watch that has it. Throws WatchError when another policy of the kind has the same name, PolicyOptionError for what is no policy.
+ * counted once, and goes with the last watch that has it. Throws WatchError when another policy of the kind has the same
+ * name, PolicyOptionError for what is no policy.
  */
 export function watchPolicies(metrics: Metrics, policies: readonly Policy[]): Unwatch {
   if (!Array.isArray(policies)) {

@@ -2,9 +2,8 @@
 import type { BreakerRules } from './breaker-state.js';
 import { type CallWindow, CountWindow, TimeWindow } from './breaker-window.js';
 import { judgeAnswer, judgeError, type Verdict } from './classify.js';
-import { LONGEST_MS } from './option-values.js';
 import { OptionReader } from './options.js';
-import type { PolicyClock } from './policy-clock.js';
+import { LONGEST_MS, type PolicyClock } from './policy-clock.js';
 
 /** Options of a circuit breaker. A wrong one throws PolicyOptionError at construction, an unknown one too. */
 export interface BreakerOptions {

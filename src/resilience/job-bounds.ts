@@ -1,6 +1,8 @@
 /** Owns the bounds of a job's options, and the errors of the supervisor and of aborted runs. */
+
 import { show } from './errors.js';
 import { type Job, overlapPolicies } from './job.js';
+import { LONGEST_MS } from './policy-clock.js';
 
 /**
  * `JOB_INVALID`: an option is out of bounds. `JOB_RUNNING`: a job of this name has not been stopped. `JOB_UNKNOWN`: no
@@ -30,8 +32,6 @@ export class JobAborted extends Error {
   }
 }
 
-/** The reach of a timer: a longer one would fire at once. */
-export const MAX_TIMER_MS = 2_147_483_647;
 /** The name is a label value; a flow's own name, which is part of some, has 63 characters at most. */
 const MAX_NAME = 100;
 
@@ -131,7 +131,7 @@ class JobReader {
   }
 
   span(option: string, least: number): void {
-    this.#between(option, least, MAX_TIMER_MS, ' ms');
+    this.#between(option, least, LONGEST_MS, ' ms');
   }
 
   number(option: string, least: number, most: number): void {

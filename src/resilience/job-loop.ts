@@ -1,12 +1,13 @@
 /** Owns the life of one supervised job: wait, run, abort, rest, stop; one run at a time. */
 import { CrashLoop } from './crash-loop.js';
 import type { Beat, Job, JobState, TriggerAnswer } from './job.js';
-import { JobAborted, MAX_TIMER_MS } from './job-bounds.js';
+import { JobAborted } from './job-bounds.js';
 import type { JobClock } from './job-clock.js';
 import type { JobEvent, StuckCause } from './job-event.js';
 import { type After, type Phase, type Run, stateOf } from './job-phase.js';
 import { type Due, JobPlan } from './job-plan.js';
 import { JobTeller, type Outcome } from './job-teller.js';
+import { LONGEST_MS } from './policy-clock.js';
 import { RunWatch } from './run-watch.js';
 
 const DEFAULT_GRACE_MS = 2_000;
@@ -121,7 +122,7 @@ export class JobLoop {
     const { clock } = this.options;
     const isOnWall = due.kind === 'slot' && this.job.every?.from === 'wall';
     const delayMs = Math.max(0, due.startMs - clock.now());
-    let cancel = clock.after(Math.min(delayMs, isOnWall ? LOOK_AGAIN_MS : MAX_TIMER_MS), () => {
+    let cancel = clock.after(Math.min(delayMs, isOnWall ? LOOK_AGAIN_MS : LONGEST_MS), () => {
       const found = isOnWall ? (this.#plan.slot() ?? due) : due;
       // A timer may fire a fraction of a millisecond early: the slot would be served now and once more right after.
       if (found.startMs <= clock.now()) call();
@@ -158,7 +159,7 @@ export class JobLoop {
   #beat(current: Run, withinMs: number | undefined): void {
     const phase = this.#phase;
     if (phase.kind !== 'running' || phase.current !== current) return;
-    const isSpan = withinMs !== undefined && withinMs >= 1 && withinMs <= MAX_TIMER_MS;
+    const isSpan = withinMs !== undefined && withinMs >= 1 && withinMs <= LONGEST_MS;
     phase.watch.beat(isSpan ? withinMs : undefined);
     this.#teller.beat();
   }

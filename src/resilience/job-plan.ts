@@ -1,8 +1,8 @@
 /** Owns when the next run of a job begins: pause, fixed rate, back-off, chance; decides, and starts nothing. */
 import type { Job } from './job.js';
-import { MAX_TIMER_MS } from './job-bounds.js';
 import type { JobClock } from './job-clock.js';
 import { type Instant, Slots } from './job-slots.js';
+import { LONGEST_MS } from './policy-clock.js';
 
 const DEFAULT_BACKOFF = { firstMs: 250, maxMs: 5_000 };
 
@@ -88,7 +88,7 @@ export class JobPlan {
     // A broken pause would otherwise become a 1 ms timer, a busy loop on the watched database.
     if (pauseMs === undefined) return this.#backoff.maxMs;
     const swing = (this.job.jitter ?? 0) * (2 * this.random() - 1);
-    return Math.min(MAX_TIMER_MS, pauseMs * (1 + swing));
+    return Math.min(LONGEST_MS, pauseMs * (1 + swing));
   }
 
   get #backoff(): { readonly firstMs: number; readonly maxMs: number } {

@@ -1,9 +1,6 @@
 /** Owns the rules that the value of an option is held to: each reader returns a valid value or throws, naming option, rule and value. */
-import type { PolicyClock } from './policy-clock.js';
+import { LONGEST_MS, type PolicyClock } from './policy-clock.js';
 import { policyClock } from './wheel.js';
-
-/** Longest duration an option may have: 24.8 days, beyond which a native timer fires at once. */
-export const LONGEST_MS = 2_147_483_647;
 
 /** Makes the error for an option that breaks its rule. */
 export type Refuse = (option: string, rule: string, value: unknown) => Error;

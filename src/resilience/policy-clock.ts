@@ -22,6 +22,30 @@ export abstract class Timer {
   abstract expire(): void;
 }
 
+/** Longest duration that an option may have: 24.8 days, beyond which a native timer fires at once. */
+export const LONGEST_MS = 2_147_483_647;
+
+/** A timer that calls a function when it is due. */
+export class Alarm extends Timer {
+  readonly #keeps: 'hold' | 'release';
+  readonly #then: () => void;
+
+  /** `keeps` as of the timer; `then` must not throw. */
+  constructor(keeps: 'hold' | 'release', then: () => void) {
+    super();
+    this.#keeps = keeps;
+    this.#then = then;
+  }
+
+  override get keeps(): 'hold' | 'release' {
+    return this.#keeps;
+  }
+
+  expire(): void {
+    this.#then();
+  }
+}
+
 /** The time of a policy. Never goes backwards and never jumps when the wall clock is set. */
 export interface PolicyClock {
   /** Milliseconds on a monotonic scale with an arbitrary zero. */

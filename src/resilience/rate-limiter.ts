@@ -4,7 +4,7 @@ import { Call, type CallRules } from './call.js';
 import { RateLimitedError, type RateLimitReason } from './errors.js';
 import { EventSource, type PolicyEvent, type RateOutcome } from './events.js';
 import type { CallOptions, Guarded, Policy } from './policy.js';
-import { Timer } from './policy-clock.js';
+import { Alarm } from './policy-clock.js';
 import {
   isThrottled,
   pauseOfAnswer,
@@ -27,7 +27,7 @@ export class RateLimiter extends EventSource implements Policy {
   readonly #passed: PolicyEvent;
   /** Each with the async context of its caller: the timer that lets it in belongs to nobody. */
   readonly #queue = new Map<RatedCall, AsyncResource>();
-  readonly #wake: Wake;
+  readonly #wake: Alarm;
   #state: BucketState;
 
   /** Throws PolicyOptionError for a wrong option. */
@@ -38,7 +38,7 @@ export class RateLimiter extends EventSource implements Policy {
     this.name = name;
     this.#state = fullBucket(rule, clock.nowMs());
     this.#passed = Object.freeze(this.#event('passed', 0));
-    this.#wake = new Wake(whileWaiting, () => this.#drain());
+    this.#wake = new Alarm(whileWaiting, () => this.#drain());
     this.#rules = {
       returned: (call, value) => {
         // Read before the caller has it, and also when nobody waits for it any more: the next call needs to know.
@@ -196,23 +196,3 @@ const LET_IN = -1;
 
 /** A call with its function; `mark` is the moment at which it began to wait, or LET_IN. */
 type RatedCall = Call<Guarded<unknown>>;
-
-/** Falls when the next token comes. */
-class Wake extends Timer {
-  readonly #keeps: 'hold' | 'release';
-  readonly #then: () => void;
-
-  constructor(keeps: 'hold' | 'release', then: () => void) {
-    super();
-    this.#keeps = keeps;
-    this.#then = then;
-  }
-
-  override get keeps(): 'hold' | 'release' {
-    return this.#keeps;
-  }
-
-  expire(): void {
-    this.#then();
-  }
-}

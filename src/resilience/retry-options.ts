@@ -1,9 +1,8 @@
 /** Owns the options of the retry: their meaning, defaults, bounds and refusal. */
 import { type Backoff, type Jitter, jitters } from './backoff.js';
 import { isRetryable, isRetryableAnswer } from './classify.js';
-import { LONGEST_MS } from './option-values.js';
 import { OptionReader } from './options.js';
-import type { PolicyClock } from './policy-clock.js';
+import { LONGEST_MS, type PolicyClock } from './policy-clock.js';
 import { RetryBudget } from './retry-budget.js';
 
 /** Options of a retry. A wrong one throws PolicyOptionError at construction, an unknown one too. */

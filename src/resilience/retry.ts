@@ -7,7 +7,7 @@ import { discard } from './discard.js';
 import { BreakerOpenError, CallTimeoutError } from './errors.js';
 import { type AttemptOutcome, EventSource, type PolicyEvent } from './events.js';
 import type { CallOptions, Guarded, Policy } from './policy.js';
-import { Timer } from './policy-clock.js';
+import { Alarm } from './policy-clock.js';
 import type { RetryBudget } from './retry-budget.js';
 import { type RetryOptions, type RetrySettings, retrySettings } from './retry-options.js';
 
@@ -76,7 +76,7 @@ interface Course {
   /** Last back-off, from which the next is drawn. */
   delayMs: number;
   /** The wait for the next attempt, while there is one. */
-  wait: Wait | undefined;
+  wait: Alarm | undefined;
   lastError: unknown;
 }
 
@@ -111,7 +111,7 @@ function retryCallRules(core: RetryCore): CallRules<Course> {
       call.invoke(call.detail.fn);
     };
     // Bound: the shared timer belongs to whichever call started it, and would lend this attempt its trace and log context.
-    const wait = new Wait(settings.whileWaiting, AsyncResource.bind(next));
+    const wait = new Alarm(settings.whileWaiting, AsyncResource.bind(next));
     call.detail.wait = wait;
     call.clock.arm(wait, delayMs);
     core.tell(call.attempt, 'retried', delayMs);
@@ -155,25 +155,6 @@ function retryCallRules(core: RetryCore): CallRules<Course> {
       call.abort(new CallTimeoutError(settings.name, settings.totalTimeoutMs!, cause));
     },
   };
-}
-
-class Wait extends Timer {
-  readonly #keeps: 'hold' | 'release';
-  readonly #then: () => void;
-
-  constructor(keeps: 'hold' | 'release', then: () => void) {
-    super();
-    this.#keeps = keeps;
-    this.#then = then;
-  }
-
-  override get keeps(): 'hold' | 'release' {
-    return this.#keeps;
-  }
-
-  expire(): void {
-    this.#then();
-  }
 }
 
 /** A random source of the host that answers nonsense must neither end the wait too early nor make it endless. */

@@ -1,5 +1,5 @@
 /** Owns the shared coarse timer wheel: one unref'd interval for the deadlines of every call of every policy. */
-import type { PolicyClock, Timer } from './policy-clock.js';
+import { LONGEST_MS, type PolicyClock, type Timer } from './policy-clock.js';
 
 const SLOTS = 512;
 /** A tick later than this many tick lengths means that the host blocked its loop. */
@@ -8,8 +8,6 @@ const LATE_TICKS = 4;
 const LONGEST_TURN_MS = 250;
 /** What a block counts: little, but not nothing, so that even a host that only blocks reaches its deadlines. */
 const BLOCK_COUNTS_MS = 50;
-/** What an endless delay counts: 24.8 days, the longest that an option may name. */
-const ENDLESS_MS = 2_147_483_647;
 
 /**
  * A hashed timer wheel. Arming and disarming cost a few nanoseconds, where a native timer costs hundreds.
@@ -89,7 +87,7 @@ export class TimerWheel implements PolicyClock {
 
   /** A delay that leads to no slot: the call that waits for it would hang for ever, or end the process. */
   #slotOfStrange(timer: Timer, delayMs: number): Timer[] {
-    timer.dueMs = this.#aliveMs + (delayMs > 0 ? ENDLESS_MS : 0);
+    timer.dueMs = this.#aliveMs + (delayMs > 0 ? LONGEST_MS : 0);
     timer.place = Math.floor(timer.dueMs / this.#tickMs) + 3;
     return this.#slots[timer.place % SLOTS]!;
   }
